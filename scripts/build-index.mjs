@@ -1,0 +1,83 @@
+// Writes dist/catalog.json: every name of data/ with the few facts that a look-up or a list needs.
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { countParameters, tensorsOf } from '../dist/core.js';
+
+const root = new URL('..', import.meta.url);
+const hash = createHash('sha256');
+
+/** Every JSON file below a folder of data, in one order on every machine. */
+function readAll(folder) {
+  const base = new URL(`data/${folder}/`, root);
+  const files = readdirSync(base, { recursive: true }).map((file) => file.replaceAll('\\', '/'));
+  return files
+    .filter((file) => file.endsWith('.json'))
+    .sort()
+    .map((file) => {
+      const text = readFileSync(new URL(file, base), 'utf8');
+      hash.update(`${folder}/${file}\n${text}`);
+      return { id: basename(file, '.json'), file: join(folder, file).replaceAll('\\', '/'), spec: JSON.parse(text) };
+    });
+}
+
+const modelFiles = readAll('models');
+const architectureOf = ({ architecture }) =>
+  architecture.sameAs ? architectureOf(modelFiles.find(({ id }) => id === architecture.sameAs).spec) : architecture;
+
+const models = modelFiles.map(({ id, file, spec }) => {
+  const architecture = architectureOf(spec);
+  const { total, active } = countParameters(tensorsOf(architecture));
+  return {
+    id,
+    file,
+    name: spec.name,
+    maker: spec.maker,
+    family: spec.family,
+    aliases: spec.aliases ?? [],
+    hubIds: [...(spec.hubIds ?? []), ...(spec.variants ?? []).flatMap(({ hubIds }) => hubIds)],
+    type: architecture.type,
+    totalParameters: total,
+    activeParameters: active,
+    contextTokens: Math.max(spec.context.native, spec.context.extended?.tokens ?? 0),
+    released: spec.released,
+    input: spec.modalities?.input,
+  };
+});
+
+/** A chip sold with several memory sizes is one entry a size, after the one that its plain name means. */
+const gpus = readAll('gpus').flatMap(({ id, file, spec }) => {
+  const entry = {
+    id,
+    file,
+    name: spec.name,
+    vendor: spec.vendor,
+    segment: spec.segment,
+    aliases: spec.aliases ?? [],
+    boards: spec.boards,
+    capacityBytes: spec.memory.capacityBytes,
+    capacityEstimated: spec.memory.capacityEstimated,
+    usableBytes: spec.memory.usableBytes,
+    bandwidthBytesPerSecond: spec.memory.bandwidthBytesPerSecond,
+    backend: spec.backend,
+    multiprocessors: spec.multiprocessors,
+    cardsPerNode: spec.cardsPerNode,
+    releaseYear: spec.releaseYear,
+  };
+  const options = (spec.memoryOptions ?? []).map(({ suffix, ...sizes }) => ({
+    ...entry,
+    ...sizes,
+    id: `${id}-${suffix}`,
+    name: `${spec.name} ${suffix.slice(0, -2)} GB`,
+    aliases: entry.aliases.map((alias) => `${alias}-${suffix}`),
+    boards: undefined,
+  }));
+  return [entry, ...options];
+});
+
+const quants = readAll('quants').map(({ file, spec }) => ({ id: spec.name, file, about: spec.about, kind: spec.kind }));
+const engines = readAll('engines').map(({ id, file, spec }) => ({ id, file, name: spec.name, aliases: spec.aliases ?? [] }));
+
+const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
+const catalog = { version, data: hash.digest('hex').slice(0, 12), models, gpus, quants, engines };
+writeFileSync(new URL('dist/catalog.json', root), JSON.stringify(catalog));

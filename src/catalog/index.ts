@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs';
+import { DATA_DIR, INDEX_FILE } from '../data-dir.js';
+import { InputError } from '../errors.js';
+import type { Engine } from '../schema/engine.js';
+import type { Gpu } from '../schema/gpu.js';
+import type { Architecture, Model, ModelFile } from '../schema/model.js';
+import type { Quant } from '../schema/quant.js';
+import { nearMisses, normalised } from './names.js';
+
+interface Entry {
+  readonly id: string;
+  /** Below the data folder. */
+  readonly file: string;
+}
+
+export interface ModelEntry extends Entry {
+  readonly name: string;
+  readonly maker?: string;
+  readonly family?: string;
+  readonly aliases: readonly string[];
+  readonly hubIds: readonly string[];
+  readonly type: string;
+  readonly totalParameters: number;
+  readonly activeParameters: number;
+  readonly contextTokens: number;
+  readonly released?: string;
+  readonly input?: readonly string[];
+}
+
+export interface GpuEntry extends Entry {
+  readonly name: string;
+  readonly vendor: string;
+  readonly segment: string;
+  readonly aliases: readonly string[];
+  readonly boards?: string;
+  readonly capacityBytes: number;
+  readonly capacityEstimated?: true;
+  readonly usableBytes: number;
+  readonly bandwidthBytesPerSecond?: number;
+  readonly backend?: string;
+  readonly multiprocessors?: number;
+  readonly cardsPerNode?: number;
+  readonly releaseYear?: number;
+}
+
+export interface QuantEntry extends Entry {
+  readonly about: string;
+  readonly kind: string;
+}
+
+export interface EngineEntry extends Entry {
+  readonly name: string;
+  readonly aliases: readonly string[];
+}
+
+interface Index {
+  readonly version: string;
+  readonly data: string;
+  readonly models: readonly ModelEntry[];
+  readonly gpus: readonly GpuEntry[];
+  readonly quants: readonly QuantEntry[];
+  readonly engines: readonly EngineEntry[];
+}
+
+/** The shipped facts: an index of names in memory, one file read for what is asked. */
+export interface Catalog extends Index {
+  findModel(name: string): ModelEntry | undefined;
+  findGpu(name: string): GpuEntry | undefined;
+  findQuant(name: string): QuantEntry | undefined;
+  findEngine(name: string): EngineEntry | undefined;
+  /** Reads a model with its geometry, its own or the one it shares; `hubId` picks a variant's context. */
+  model(entry: ModelEntry, hubId?: string): Model;
+  gpu(entry: GpuEntry): Gpu;
+  quant(entry: QuantEntry): Quant;
+  engine(entry: EngineEntry): Engine;
+  /** The geometry of the catalogue's model with this id. */
+  architecture(id: string): Architecture;
+}
+
+/**
+ * Opens the catalogue that was built with the program.
+ *
+ * @throws InputError `bug` where the index is missing: the program was not built
+ * @example openCatalog().findModel('maverick')?.id // 'llama-4-maverick'
+ */
+export function openCatalog(): Catalog {
+  const index = readJson<Index>(INDEX_FILE);
+  const read = <T>(entry: Entry): T => readJson<T>(DATA_DIR + entry.file);
+  const architecture = (id: string): Architecture => {
+    const entry = index.models.find((model) => model.id === id);
+    if (!entry) throw new InputError('bad-file', { problem: `sameAs names "${id}", which the catalogue does not have` });
+    return geometry(read<ModelFile>(entry));
+  };
+  const geometry = (file: ModelFile): Architecture =>
+    'sameAs' in file.architecture ? architecture(file.architecture.sameAs) : file.architecture;
+
+  return {
+    ...index,
+    findModel: finder(index.models, ({ id, name, aliases, hubIds }) => [id, name, ...aliases, ...hubIds]),
+    findGpu: finder(index.gpus, ({ id, name, aliases }) => [id, name, ...aliases]),
+    findQuant: finder(index.quants, ({ id }) => [id]),
+    findEngine: finder(index.engines, ({ id, aliases }) => [id, ...aliases]),
+    architecture,
+    model: (entry, hubId) => {
+      const file = read<ModelFile>(entry);
+      return withVariant({ ...file, id: entry.id, architecture: geometry(file) }, hubId);
+    },
+    gpu: (entry) => read<Gpu>(entry),
+    quant: (entry) => read<Quant>(entry),
+    engine: (entry) => read<Engine>(entry),
+  };
+}
+
+/** A release of the same geometry with a context of its own. */
+function withVariant(model: Model, hubId: string | undefined): Model {
+  const wanted = hubId && normalised(hubId);
+  const variant = model.variants?.find(({ hubIds }) => hubIds.some((id) => normalised(id) === wanted));
+  return variant ? { ...model, context: { native: variant.nativeContext } } : model;
+}
+
+/** Looks names up in a table made at the first question. */
+function finder<T extends Entry>(entries: readonly T[], namesOf: (entry: T) => string[]): (name: string) => T | undefined {
+  let table: Map<string, T> | undefined;
+  return (name) => {
+    table ??= new Map(entries.flatMap((entry) => namesOf(entry).map((known) => [normalised(known), entry] as const)));
+    return table.get(normalised(name));
+  };
+}
+
+function readJson<T>(file: string): T {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as T;
+  } catch (error) {
+    throw new InputError('bug', { problem: `cannot read ${file}: ${(error as Error).message}` });
+  }
+}
+
+/** Names of the catalogue that are like an unknown one. */
+export function modelsLike(catalog: Catalog, name: string): string[] {
+  return nearMisses(name, catalog.models.flatMap(({ id, aliases }) => [id, ...aliases]));
+}

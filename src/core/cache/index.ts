@@ -1,0 +1,50 @@
+import type { Block, Mixer } from '../../schema/model.js';
+import { attention } from './attention.js';
+import { gatedDeltaNet } from './gated-delta-net.js';
+import { latent } from './latent.js';
+import { mamba2 } from './mamba2.js';
+
+/** The part of the result that a layer's cache counts in. */
+export type CachePart = 'fullAttention' | 'slidingWindow' | 'latent' | 'recurrentState';
+
+/** A cache that grows with the tokens a sequence holds. Elements are of one token in one layer. */
+export interface TokenCache {
+  readonly grows: true;
+  readonly part: Exclude<CachePart, 'recurrentState'>;
+  readonly keyElements: number;
+  readonly valueElements: number;
+  /** Tokens that the layer can see at most; absent where it sees all. */
+  readonly window?: number;
+}
+
+/** A state of fixed size, one for each sequence. Elements are of one sequence in one layer. */
+export interface StateCache {
+  readonly grows: false;
+  readonly part: 'recurrentState';
+  readonly convElements: number;
+  readonly stateElements: number;
+}
+
+export type LayerCache = TokenCache | StateCache;
+
+export type CacheRule<K extends Mixer['kind']> = (block: Extract<Mixer, { kind: K }>) => LayerCache;
+
+/** What each kind of mixer keeps: one line each. Blocks that are no mixers keep nothing. */
+const CACHES: { [K in Mixer['kind']]: CacheRule<K> } = {
+  full: attention,
+  sliding: attention,
+  chunked: attention,
+  latent,
+  gatedDeltaNet,
+  mamba2,
+};
+
+/**
+ * What one block keeps between tokens; `undefined` for a feed-forward.
+ *
+ * @example cacheOf({ kind: 'full', heads: 32, kvHeads: 8, headDim: 128 }) // keyElements 1024, valueElements 1024
+ */
+export function cacheOf(block: Block): LayerCache | undefined {
+  const rule = (CACHES as Record<string, ((block: Block) => LayerCache) | undefined>)[block.kind];
+  return rule?.(block);
+}

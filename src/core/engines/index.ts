@@ -1,0 +1,59 @@
+import type { Model } from '../../schema/model.js';
+import type { Quant } from '../../schema/quant.js';
+import type { CachePart } from '../cache/index.js';
+import type { Note, PlannedDevice, ResolvedRequest } from '../request.js';
+import type { Role } from '../tensors/index.js';
+import { llamaCpp } from './llama-cpp/index.js';
+import type { Option, OptionValues } from './llama-cpp/options.js';
+
+/** Bytes with the bounds between which they lie. */
+export interface Estimate {
+  readonly bytes: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** What an engine puts on one device, bytes. */
+export interface DeviceUse {
+  readonly id: string;
+  readonly gpu: string | null;
+  /** The card; absent for the host. */
+  readonly device?: PlannedDevice;
+  readonly weights: ReadonlyMap<Role, number>;
+  readonly kvCache: ReadonlyMap<CachePart, number>;
+  readonly compute: Estimate;
+  readonly output: number;
+  readonly runtime: Estimate;
+}
+
+export interface EngineUse {
+  /** Cards in order, the host last. */
+  readonly devices: readonly DeviceUse[];
+  /** Tokens that one sequence may hold. */
+  readonly contextTokens: number;
+  readonly backend: string;
+  readonly notes: readonly Note[];
+}
+
+/** One formula with its numbers, as `--why` prints it. */
+export interface Explanation {
+  readonly part: string;
+  readonly formula: string;
+  readonly numbers: string;
+  readonly bytes: number;
+  readonly source: string;
+}
+
+/** An engine as a rule set over a model prepared for it. */
+export interface EngineRules<Prepared> {
+  readonly options: Readonly<Record<string, Option>>;
+  readonly readOptions: (given: OptionValues) => OptionValues;
+  readonly prepare: (model: Model, architectureName: string, quant: Quant, imatrix: boolean) => Prepared;
+  readonly use: (prepared: Prepared, request: ResolvedRequest) => EngineUse;
+  readonly explain: (prepared: Prepared, request: ResolvedRequest) => Explanation[];
+}
+
+/** Every engine there is: one line each. */
+export const ENGINES = { 'llama.cpp': llamaCpp } as const;
+
+export type EngineId = keyof typeof ENGINES;

@@ -1,0 +1,31 @@
+/** What llama.cpp does its own way for an architecture; absent means the usual way. */
+export interface Family {
+  /** Name of the norm in front of the feed-forward. */
+  readonly ffnNorm?: 'post_attention_norm';
+  /** Window of chunked layers, whatever the model's file says. */
+  readonly chunkWindow?: number;
+  /** Layers for multi-token prediction stay in the file; they are not loaded. */
+  readonly keepsMtp?: true;
+  /** The file says key-value heads layer by layer, so that a layer without attention has none. */
+  readonly headsPerLayer?: true;
+  /** The architecture whose type switch calls 80 layers of grouped-query attention "70B". */
+  readonly has70b?: true;
+}
+
+/**
+ * Every architecture of llama.cpp v0.5.0 that is planned, under the engine's own name.
+ * Sources: `src/models/<name>.cpp:load_arch_hparams, load_arch_tensors`, `conversion/*.py`.
+ */
+export const FAMILIES: Record<string, Family> = {
+  llama: { has70b: true },
+  llama4: { chunkWindow: 8192 },
+  qwen3: {},
+  qwen3moe: {},
+  qwen3next: { ffnNorm: 'post_attention_norm' },
+  'gpt-oss': { ffnNorm: 'post_attention_norm' },
+  deepseek2: {},
+  glm4moe: { ffnNorm: 'post_attention_norm', keepsMtp: true },
+  gemma3: {},
+  'minimax-m2': {},
+  granitehybrid: { headsPerLayer: true },
+};

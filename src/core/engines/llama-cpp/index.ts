@@ -1,0 +1,119 @@
+import { InputError } from '../../../errors.js';
+import type { PlannedDevice, ResolvedRequest } from '../../request.js';
+import type { Role } from '../../tensors/index.js';
+import type { DeviceUse, EngineRules, EngineUse } from '../index.js';
+import { computeBuffers, type Estimate } from './compute.js';
+import { explain } from './explain.js';
+import { cacheBytes } from './kv-cache.js';
+import { notesOf } from './notes.js';
+import { OPTIONS, readOptions } from './options.js';
+import { type Placement, placeLayers, type Run, sharesOf } from './placement.js';
+import { type BufferKind, type OutsideTensor, type PreparedModel, prepare } from './prepare.js';
+import { runtimeOf } from './runtime.js';
+import { type Settings, settingsOf } from './settings.js';
+
+const LOGIT_BYTES = 4;
+
+/** llama.cpp as a rule set: `docs/formulas.md` has every rule with its source. */
+export const llamaCpp: EngineRules<PreparedModel> = { options: OPTIONS, readOptions, prepare, use, explain };
+
+/** What the engine allocates on every device for a request. */
+function use(prepared: PreparedModel, request: ResolvedRequest): EngineUse {
+  const settings = settingsOf(request, prepared);
+  const cards = request.devices.flatMap((device) => new Array<PlannedDevice>(device.count).fill(device));
+  const backend = backendOf(request, cards);
+  const runtimes = cards.map((card) => runtimeOf(card, card.backend ?? backend));
+  const placement = placeLayers(request, prepared, sharesOf(request, freeBytes(cards, runtimes)));
+  const compute = computeBuffers(prepared, settings, placement);
+  const kind: BufferKind = backend === 'cuda' ? 'cuda' : 'host';
+  const scale = request.fileBytes ? request.fileBytes / prepared.fileBytes : 1;
+
+  const onCards = cards.map((card, index): DeviceUse => {
+    const run = placement.cards[index]!;
+    return {
+      id: `gpu${index}`,
+      gpu: card.gpu,
+      device: card,
+      weights: scaled(cardWeights(prepared, placement, { index, run, kind }), scale),
+      kvCache: cacheBytes(prepared.caches, settings, run, kind),
+      compute: compute.cards[index]!,
+      output: 0,
+      runtime: runtimes[index]!,
+    };
+  });
+  const host: DeviceUse = {
+    id: 'host',
+    gpu: null,
+    weights: scaled(hostWeights(prepared, placement), scale),
+    kvCache: cacheBytes(prepared.caches, settings, placement.host, 'host'),
+    compute: compute.host,
+    output: outputBytes(prepared, settings),
+    runtime: { bytes: 0, low: 0, high: 0 },
+  };
+  return { devices: [...onCards, host], contextTokens: contextOf(settings, request), backend, notes: notesOf(prepared, request, settings) };
+}
+
+function backendOf(request: ResolvedRequest, cards: readonly PlannedDevice[]): string {
+  if (typeof request.options.backend === 'string') return request.options.backend;
+  return cards.length === 0 ? 'cpu' : (cards[0]?.backend ?? 'cuda');
+}
+
+/** Free memory decides the split; cards without a limit share evenly. */
+function freeBytes(cards: readonly PlannedDevice[], runtimes: readonly Estimate[]): number[] {
+  if (cards.some(({ usableBytes }) => usableBytes === undefined)) return cards.map(() => 1);
+  const free = cards.map(({ usableBytes }, index) => Math.max(0, usableBytes! - runtimes[index]!.bytes));
+  if (free.length > 0 && free.every((bytes) => bytes === 0)) throw new InputError('impossible-layout', { words: 'no card has free memory' });
+  return free;
+}
+
+/** With a context given for all sequences together, what one gets; else what was asked. */
+function contextOf(settings: Settings, request: ResolvedRequest): number {
+  return request.options['ctx-size'] === undefined ? request.contextTokens : settings.contextPerSequence;
+}
+
+function cardWeights(prepared: PreparedModel, placement: Placement, { index, run, kind }: { index: number; run: Run; kind: BufferKind }) {
+  const weights = new Map<Role, number>();
+  const experts = { from: Math.max(run.from, Math.min(placement.hostExpertLayers, run.to)), to: run.to };
+  for (const { role, routed, upTo } of prepared.roles) addRun(weights, role, upTo[kind], routed ? experts : run);
+  if (run.to > run.from) addAll(weights, prepared.everyDevice, kind);
+  if (placement.outputCard === index) {
+    addAll(weights, prepared.output, kind);
+    // A tied model has no output matrix: the card gets a second copy of the embedding.
+    if (prepared.tied) add(weights, 'head', prepared.embedding.bytes[kind]);
+  }
+  return weights;
+}
+
+function hostWeights(prepared: PreparedModel, placement: Placement) {
+  const weights = new Map<Role, number>();
+  const { host, hostExpertLayers } = placement;
+  const experts = { from: host.from, to: Math.max(host.to, hostExpertLayers) };
+  add(weights, 'embedding', prepared.embedding.bytes.host);
+  for (const { role, routed, upTo } of prepared.roles) addRun(weights, role, upTo.host, routed ? experts : host);
+  if (host.to > host.from) addAll(weights, prepared.everyDevice, 'host');
+  if (placement.outputCard === undefined) addAll(weights, prepared.output, 'host');
+  return weights;
+}
+
+function add(weights: Map<Role, number>, role: Role, bytes: number): void {
+  if (bytes > 0) weights.set(role, (weights.get(role) ?? 0) + bytes);
+}
+
+function addAll(weights: Map<Role, number>, tensors: readonly OutsideTensor[], kind: BufferKind): void {
+  for (const { role, bytes } of tensors) add(weights, role, bytes[kind]);
+}
+
+function addRun(weights: Map<Role, number>, role: Role, upTo: Float64Array, run: Run): void {
+  add(weights, role, upTo[run.to]! - upTo[run.from]!);
+}
+
+function scaled(weights: Map<Role, number>, scale: number): Map<Role, number> {
+  if (scale !== 1) for (const [role, bytes] of weights) weights.set(role, Math.round(bytes * scale));
+  return weights;
+}
+
+/** Logits of one row for each sequence, on the host: `src/llama-context.cpp:output_reserve`. */
+function outputBytes({ vocabSize }: PreparedModel, { sequences }: Settings): number {
+  return LOGIT_BYTES * vocabSize * sequences;
+}
+

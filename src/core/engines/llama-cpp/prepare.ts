@@ -1,0 +1,200 @@
+import type { Architecture, Block, Model } from '../../../schema/model.js';
+import type { Quant } from '../../../schema/quant.js';
+import { cacheOf, type LayerCache } from '../../cache/index.js';
+import { type GgmlType, isQuantised, rowBytes } from '../../quant/ggml-types.js';
+import { ggufTypes, type MixContext } from '../../quant/gguf-types.js';
+import type { Role } from '../../tensors/index.js';
+import { stackOf } from '../../tensors/stack.js';
+import { FAMILIES, type Family } from './families.js';
+import { type GgufTensor, ggufTensors } from './tensors.js';
+
+/** Where a buffer lies decides its padding. */
+export type BufferKind = 'host' | 'cuda';
+
+/** Bytes in buffers of both kinds. */
+export type ByKind = Record<BufferKind, number>;
+
+/** Sums over the first layers, one entry more than there are layers: a run of layers is a difference of two. */
+export interface RoleSums {
+  readonly role: Role;
+  readonly routed: boolean;
+  readonly upTo: Record<BufferKind, Float64Array>;
+}
+
+/** A tensor outside the stack. */
+export interface OutsideTensor {
+  readonly name: string;
+  readonly role: Role;
+  readonly bytes: ByKind;
+}
+
+/** Layers that keep the same. */
+export interface CacheClass {
+  readonly cache: LayerCache;
+  readonly part: LayerCache['part'];
+  /** How many of the first layers are of this class: one entry more than there are layers. */
+  readonly upTo: Int32Array;
+}
+
+/** A model in one weight format, summed once so that a plan only subtracts. */
+export interface PreparedModel {
+  readonly model: Model;
+  readonly quant: Quant;
+  /** Layers that run. */
+  readonly layers: number;
+  /** Layers of the file, those for multi-token prediction included: mixes and the split count them. */
+  readonly layersAll: number;
+  readonly vocabSize: number;
+  readonly tied: boolean;
+  readonly roles: readonly RoleSums[];
+  readonly embedding: OutsideTensor;
+  readonly output: readonly OutsideTensor[];
+  readonly everyDevice: readonly OutsideTensor[];
+  readonly caches: readonly CacheClass[];
+  readonly fileBytes: number;
+  readonly largestExpertBytes: number;
+  readonly blocks: readonly Block[];
+  readonly tensorTypes: ReadonlyMap<GgmlType, { count: number; bytes: number }>;
+}
+
+/** Alignment of a tensor in its buffer, bytes: `ggml-backend.cpp` for the host, `ggml-cuda.cu` for cards. */
+export const ALIGNMENT: Record<BufferKind, number> = { host: 32, cuda: 128 };
+
+/** CUDA pads the last row of a quantised tensor to this many elements: `ggml_backend_cuda_buffer_type_get_alloc_size`. */
+const ROW_PADDING = 512;
+
+/**
+ * Bytes that a tensor takes in a buffer, its padding included.
+ *
+ * @example bufferBytes('Q4_K', [4096, 4096], 'cuda') // 9437184
+ */
+export function bufferBytes(type: GgmlType, ne: readonly number[], kind: BufferKind): number {
+  const row = ne[0]!;
+  const rows = ne.slice(1).reduce((all, dim) => all * dim, 1);
+  const over = row % ROW_PADDING;
+  const padding = kind === 'cuda' && isQuantised(type) && over ? rowBytes(type, ROW_PADDING - over) : 0;
+  return Math.ceil((rowBytes(type, row) * rows + padding) / ALIGNMENT[kind]) * ALIGNMENT[kind];
+}
+
+/**
+ * Everything about a model in one weight format that does not depend on the request.
+ *
+ * @throws InputError `engine-refuses` where the format cannot be made of this model
+ * @example prepare(maverick, 'llama4', q4km, false).fileBytes // 242754060800
+ */
+export function prepare(model: Model, architectureName: string, quant: Quant, imatrix: boolean): PreparedModel {
+  const { architecture } = model;
+  const family = FAMILIES[architectureName] ?? {};
+  const stack = stackOf(architecture);
+  const layersAll = stack.length + (family.keepsMtp ? (architecture.mtp?.modules ?? 0) : 0);
+  const tensors = ggufTensors(architecture, family);
+  const types = ggufTypes(tensors, quant, mixContext(architecture, family, layersAll, imatrix));
+  const sized = tensors.map((tensor, index) => sizedTensor(tensor, types[index]!));
+  const loaded = sized.filter((tensor) => tensor.loaded);
+  const outside = loaded.filter(({ layer }) => layer === undefined);
+  const isEmbedding = ({ name }: Sized) => name === 'token_embd.weight';
+  return {
+    model,
+    quant,
+    layers: stack.length,
+    layersAll,
+    vocabSize: architecture.vocabSize - (architecture.paddingRows ?? 0),
+    tied: architecture.tiedEmbeddings === true,
+    roles: roleSums(loaded, layersAll),
+    embedding: outside.find(isEmbedding)!,
+    output: outside.filter((tensor) => !isEmbedding(tensor) && !tensor.onEveryDevice),
+    everyDevice: outside.filter(({ onEveryDevice }) => onEveryDevice),
+    caches: cacheClasses(architecture, family, layersAll),
+    fileBytes: sized.reduce((sum, { plainBytes }) => sum + plainBytes, 0),
+    largestExpertBytes: Math.max(0, ...loaded.filter(({ routed }) => routed).map(({ bytes }) => bytes.cuda)),
+    blocks: [...new Set(stack.flat(2))],
+    tensorTypes: countTypes(sized),
+  };
+}
+
+interface Sized extends GgufTensor, OutsideTensor {
+  readonly type: GgmlType;
+  readonly plainBytes: number;
+}
+
+function sizedTensor(tensor: GgufTensor, type: GgmlType): Sized {
+  const elements = tensor.ne.reduce((all, dim) => all * dim, 1);
+  return {
+    ...tensor,
+    type,
+    plainBytes: rowBytes(type, elements),
+    bytes: { host: bufferBytes(type, tensor.ne, 'host'), cuda: bufferBytes(type, tensor.ne, 'cuda') },
+  };
+}
+
+function mixContext(architecture: Architecture, family: Family, layersAll: number, imatrix: boolean): MixContext {
+  const stack = stackOf(architecture);
+  const blocks = stack.flat(2);
+  const experts = blocks.find((block) => block.kind === 'moe')?.experts ?? 0;
+  const gqa = (stack[0]?.flat() ?? []).map(groupOf).find(Boolean);
+  const gqaAnywhere = blocks.map(groupOf).find(Boolean) ?? 0;
+  return {
+    layersAll,
+    experts,
+    gqaOfFirstLayer: gqa ?? (family.headsPerLayer ? 0 : gqaAnywhere),
+    is70b: family.has70b === true && layersAll === 80 && gqaAnywhere > 1 && experts !== 8,
+    imatrix,
+  };
+}
+
+/** Query heads that share one key-value head. Latent attention has a single one. */
+function groupOf(block: Block): number {
+  if (block.kind === 'latent') return block.heads;
+  return 'kvHeads' in block ? Math.floor(block.heads / block.kvHeads) : 0;
+}
+
+function roleSums(tensors: readonly Sized[], layersAll: number): RoleSums[] {
+  const byRole = new Map<string, RoleSums>();
+  for (const { role, routed, layer, bytes } of tensors) {
+    if (layer === undefined) continue;
+    const sums = byRole.get(role) ?? {
+      role,
+      routed,
+      upTo: { host: new Float64Array(layersAll + 1), cuda: new Float64Array(layersAll + 1) },
+    };
+    sums.upTo.host[layer + 1]! += bytes.host;
+    sums.upTo.cuda[layer + 1]! += bytes.cuda;
+    byRole.set(role, sums);
+  }
+  for (const { upTo } of byRole.values()) {
+    for (const sums of Object.values(upTo)) sums.forEach((bytes, index) => (sums[index] = bytes + (sums[index - 1] ?? 0)));
+  }
+  return [...byRole.values()];
+}
+
+function cacheClasses(architecture: Architecture, family: Family, layersAll: number): CacheClass[] {
+  const classes = new Map<string, CacheClass>();
+  stackOf(architecture).forEach((steps, layer) => {
+    for (const block of steps.flat()) {
+      const cache = engineCache(block, family);
+      if (!cache) continue;
+      const key = JSON.stringify(cache);
+      const known = classes.get(key) ?? { cache, part: cache.part, upTo: new Int32Array(layersAll + 1) };
+      known.upTo[layer + 1]! += 1;
+      classes.set(key, known);
+    }
+  });
+  for (const { upTo } of classes.values()) upTo.forEach((count, index) => (upTo[index] = count + (upTo[index - 1] ?? 0)));
+  return [...classes.values()];
+}
+
+function engineCache(block: Block, family: Family): LayerCache | undefined {
+  const cache = cacheOf(block);
+  if (block.kind !== 'chunked' || !cache?.grows || !family.chunkWindow) return cache;
+  return { ...cache, window: family.chunkWindow };
+}
+
+function countTypes(tensors: readonly Sized[]): PreparedModel['tensorTypes'] {
+  const types = new Map<GgmlType, { count: number; bytes: number }>();
+  for (const { type, plainBytes } of tensors) {
+    const seen = types.get(type) ?? { count: 0, bytes: 0 };
+    types.set(type, { count: seen.count + 1, bytes: seen.bytes + plainBytes });
+  }
+  return types;
+}
+

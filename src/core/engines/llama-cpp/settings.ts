@@ -1,0 +1,80 @@
+import { InputError } from '../../../errors.js';
+import { isQuantised, type GgmlType } from '../../quant/ggml-types.js';
+import type { ResolvedRequest } from '../../request.js';
+import type { PreparedModel } from './prepare.js';
+
+/** How the engine will run, with its own rounding done. Token counts and cells are exact. */
+export interface Settings {
+  /** Cells of one stream of the cache (`n_ctx_seq`). */
+  readonly contextPerSequence: number;
+  /** The whole context (`n_ctx`). */
+  readonly contextTotal: number;
+  /** Most sequences at once (`n_seq_max`). */
+  readonly sequences: number;
+  readonly unified: boolean;
+  /** Separate caches: 1 where unified. */
+  readonly streams: number;
+  /** Tokens of the graph that buffers are reserved for. */
+  readonly ubatchTokens: number;
+  /** Rows of logits that graph holds. */
+  readonly outputRows: number;
+  readonly flashAttention: boolean;
+  readonly kvTypeK: GgmlType;
+  readonly kvTypeV: GgmlType;
+  readonly swaFull: boolean;
+}
+
+const CONTEXT_STEP = 256;
+
+/** Slots of a server started without a number: `tools/server/server.cpp`, together with one unified cache. */
+const AUTO_SLOTS = 4;
+
+const padded = (tokens: number, step: number): number => Math.ceil(tokens / step) * step;
+
+/**
+ * The engine's own view of a request: `src/llama-context.cpp:llama_context()`.
+ *
+ * @throws InputError `engine-refuses` where the engine does not start for another reason than memory
+ * @example settingsOf(request, prepared).contextTotal // 499712 for one sequence of 488k
+ */
+export function settingsOf(request: ResolvedRequest, prepared: PreparedModel): Settings {
+  const { options } = request;
+  const autoSlots = options.parallel === 'auto';
+  const sequences = autoSlots ? AUTO_SLOTS : request.sequences;
+  const unified = autoSlots || options['kv-unified'] === true;
+  const asked = Number(options['ctx-size'] ?? request.contextTokens * request.sequences);
+  const total = padded(asked, CONTEXT_STEP);
+  const contextPerSequence = unified ? total : padded(Math.floor(total / sequences), CONTEXT_STEP);
+  const contextTotal = unified ? total : contextPerSequence * sequences;
+  const batch = Math.min(contextTotal, Number(options['batch-size']));
+  const ubatch = Math.min(batch, Number(options['ubatch-size']));
+  const outputs = options.program === 'cli' ? batch : sequences;
+  const settings: Settings = {
+    contextPerSequence,
+    contextTotal,
+    sequences,
+    unified,
+    streams: unified ? 1 : sequences,
+    ubatchTokens: padded(ubatch, sequences),
+    outputRows: Math.min(ubatch, outputs),
+    flashAttention: options['flash-attn'] !== 'off',
+    kvTypeK: kvType(request.kvTypeK),
+    kvTypeV: kvType(request.kvTypeV),
+    swaFull: options['swa-full'] === true,
+  };
+  refuse(settings, prepared);
+  return settings;
+}
+
+const kvType = (name: string): GgmlType => name.toUpperCase() as GgmlType;
+
+/** `src/llama-context.cpp:llama_init_from_model`, in the engine's words. */
+function refuse(settings: Settings, { caches }: PreparedModel): void {
+  const { kvTypeK, kvTypeV, flashAttention } = settings;
+  const words = (text: string) => new InputError('engine-refuses', { engine: 'llama.cpp', words: text });
+  const latent = caches.some(({ part }) => part === 'latent');
+  if (latent && kvTypeK !== kvTypeV) {
+    throw words(`model does not support different K (${kvTypeK.toLowerCase()}) and V (${kvTypeV.toLowerCase()}) cache types`);
+  }
+  if (isQuantised(kvTypeV) && !flashAttention) throw words('quantized V cache requires flash_attn to be enabled');
+}

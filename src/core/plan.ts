@@ -1,0 +1,159 @@
+import type { Engine } from '../schema/engine.js';
+import type { Model } from '../schema/model.js';
+import type { Quant } from '../schema/quant.js';
+import type { PlanDocument } from '../schema/result.js';
+import { type DeviceUse, ENGINES, type EngineId, type Estimate, type Explanation } from './engines/index.js';
+import type { PreparedModel } from './engines/llama-cpp/prepare.js';
+import type { Note } from './request.js';
+import { type Question, resolve } from './resolve.js';
+import { countParameters, type Parameters } from './tensors/parameters.js';
+import { tensorsOf } from './tensors/index.js';
+import { verdictOf } from './verdict.js';
+import { requestEcho } from './echo.js';
+
+export type Plan = Omit<PlanDocument, 'schemaVersion' | 'kind' | 'generator' | 'id' | 'notes' | 'why'> & {
+  readonly notes: readonly Note[];
+};
+
+/** A model in one weight format for one engine: made once, used for many plans. */
+export interface Prepared {
+  readonly engineId: EngineId;
+  readonly forEngine: PreparedModel;
+  readonly model: { readonly id: string; readonly name: string; readonly parameters: Parameters & { storedElements?: number } };
+  readonly sources: readonly string[];
+}
+
+/**
+ * Does once what depends only on model, engine and weight format.
+ *
+ * @throws InputError `engine-refuses` where the format cannot be made of this model
+ */
+export function prepareModel(input: {
+  model: Model;
+  engineId: EngineId;
+  architectureName: string;
+  quant: Quant;
+  imatrix: boolean;
+  engine: Engine;
+}): Prepared {
+  const { model, engineId, architectureName, quant, imatrix } = input;
+  const storedElements = model.published?.storedElements;
+  return {
+    engineId,
+    forEngine: ENGINES[engineId].prepare(model, architectureName, quant, imatrix),
+    model: {
+      id: model.id,
+      name: model.name,
+      parameters: { ...countParameters(tensorsOf(model.architecture)), ...(storedElements ? { storedElements } : {}) },
+    },
+    sources: [...model.sources.filter(({ facts }) => facts.includes('architecture')).map(({ from }) => from), `${input.engine.name} v${input.engine.version}`],
+  };
+}
+
+/**
+ * The memory of one deployment: the whole method on one page.
+ *
+ * All figures are bytes. Weights, cache and output are the engine's own to the byte; `compute` and `runtime`
+ * carry a range.
+ *
+ * @throws InputError for a request that contradicts itself or that the engine refuses
+ * @example plan(prepared, question).memory.totalBytes
+ */
+export function plan(prepared: Prepared, question: Question): Plan {
+  const resolved = resolve(question);
+  const engineUse = ENGINES[prepared.engineId].use(prepared.forEngine, resolved.request);
+  const request = { ...resolved.request, contextTokens: engineUse.contextTokens };
+  const devices = engineUse.devices.map((use) => deviceOf(use, request.hostMemoryBytes));
+  const parts = partsOf(engineUse.devices);
+  const totalBytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+  const marginBytes = question.engine.marginBytes;
+  const cards = devices.filter(({ id }) => id !== 'host');
+  const onCards = cards.reduce((sum, device) => sum + device.totalBytes, 0);
+  const verdict = verdictOf({ devices, totalBytes, limits: request.limits, marginBytes, backend: engineUse.backend });
+  return {
+    request: requestEcho(request, engineUse.backend),
+    model: prepared.model,
+    memory: { totalBytes, parts, devices },
+    disk: { fileBytes: request.fileBytes ?? prepared.forEngine.fileBytes },
+    bounds: {
+      lowBytes: partBytes(parts, 'weights') + partBytes(parts, 'kvCache'),
+      expectedBytes: totalBytes,
+      reservedBytes: cards.length > 0 ? onCards + marginBytes * cards.length : totalBytes,
+    },
+    verdict,
+    notes: [...resolved.notes, ...engineUse.notes],
+    sources: [...prepared.sources],
+  };
+}
+
+/**
+ * Every formula behind a plan with its numbers: what `--why` prints.
+ *
+ * @throws InputError as `plan` does
+ */
+export function explainPlan(prepared: Prepared, question: Question): Explanation[] {
+  return ENGINES[prepared.engineId].explain(prepared.forEngine, resolve(question).request);
+}
+
+type Device = Plan['memory']['devices'][number];
+type Part = Plan['memory']['parts'][number];
+
+const sumOf = (map: ReadonlyMap<string, number>): number => {
+  let sum = 0;
+  for (const bytes of map.values()) sum += bytes;
+  return sum;
+};
+
+function deviceOf(use: DeviceUse, hostMemoryBytes: number | undefined): Device {
+  const parts: Record<string, number> = { weights: sumOf(use.weights), kvCache: sumOf(use.kvCache), compute: use.compute.bytes };
+  if (use.output > 0) parts.output = use.output;
+  if (use.runtime.bytes > 0) parts.runtime = use.runtime.bytes;
+  const totalBytes = Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
+  const capacityBytes = use.device ? use.device.capacityBytes : hostMemoryBytes;
+  const usableBytes = use.device ? use.device.usableBytes : hostMemoryBytes;
+  return {
+    id: use.id,
+    ...(use.device ? { node: 0 } : {}),
+    gpu: use.gpu,
+    parts,
+    ...(use.runtime.bytes > 0 ? { children: { runtime: { context: use.runtime.bytes } } } : {}),
+    totalBytes,
+    ...(capacityBytes === undefined ? {} : { capacityBytes }),
+    ...(usableBytes === undefined ? {} : { usableBytes, headroomBytes: usableBytes - totalBytes }),
+  };
+}
+
+/** Roles and cache kinds in the order in which they are listed everywhere. */
+const WEIGHT_ORDER = ['embedding', 'attention', 'linearAttention', 'denseFeedForward', 'routedExperts', 'sharedExperts', 'router', 'norms', 'head', 'mtp'];
+const CACHE_ORDER = ['fullAttention', 'slidingWindow', 'latent', 'recurrentState'];
+
+function partsOf(devices: readonly DeviceUse[]): Part[] {
+  const weights = together(devices.map((device) => device.weights), WEIGHT_ORDER);
+  const kvCache = together(devices.map((device) => device.kvCache), CACHE_ORDER);
+  const parts = [summed('weights', weights), summed('kvCache', kvCache), ranged('compute', devices.map(({ compute }) => compute))];
+  const output = devices.reduce((sum, device) => sum + device.output, 0);
+  if (output > 0) parts.push({ id: 'output', bytes: output });
+  const runtime = ranged('runtime', devices.map((device) => device.runtime));
+  if (runtime.bytes > 0) parts.push(runtime);
+  return parts;
+}
+
+type Children = NonNullable<Part['children']>;
+
+function together(maps: readonly ReadonlyMap<string, number>[], order: readonly string[]): Children {
+  return order.flatMap((id) => {
+    const bytes = maps.reduce((sum, map) => sum + (map.get(id) ?? 0), 0);
+    return bytes > 0 ? [{ id, bytes }] : [];
+  });
+}
+
+function summed(id: string, children: Children): Part {
+  return { id, bytes: children.reduce((sum, child) => sum + child.bytes, 0), children };
+}
+
+function ranged(id: string, estimates: readonly Estimate[]): Part {
+  const total = (key: keyof Estimate): number => estimates.reduce((sum, estimate) => sum + estimate[key], 0);
+  return { id, bytes: total('bytes'), range: { low: total('low'), high: total('high') } };
+}
+
+const partBytes = (parts: readonly Part[], id: string): number => parts.find((part) => part.id === id)?.bytes ?? 0;

@@ -1,0 +1,193 @@
+import { InputError } from '../../errors.js';
+import type { Condition, GgufMix, Quant } from '../../schema/quant.js';
+import { blockElements, type GgmlType } from './ggml-types.js';
+
+/** What the choice of a type looks at in one tensor. `ne` has the row length first. */
+export interface GgufShape {
+  readonly name: string;
+  readonly layer?: number;
+  readonly ne: readonly number[];
+}
+
+/** What the choice looks at in the whole model. */
+export interface MixContext {
+  /** All layers of the file, those for multi-token prediction included. */
+  readonly layersAll: number;
+  /** Routed experts of one layer; 0 in a dense model. */
+  readonly experts: number;
+  /** Query heads for each key-value head in layer 0; 0 where that layer has no attention. */
+  readonly gqaOfFirstLayer: number;
+  /** llama.cpp's model type "70B": values get more bits. */
+  readonly is70b: boolean;
+  readonly imatrix: boolean;
+}
+
+type Category = 'output' | 'tokenEmbedding' | 'attnV' | 'attnK' | 'attnQ' | 'attnOutput' | 'ffnUp' | 'ffnGate' | 'ffnDown' | 'other';
+
+/** By substring, first hit wins, as `llama-quant.cpp:tensor_get_category` does it. Fused and latent values count as values. */
+const CATEGORIES: readonly (readonly [string, Category])[] = [
+  ['attn_qkv.weight', 'attnV'],
+  ['attn_kv_b.weight', 'attnV'],
+  ['attn_v.weight', 'attnV'],
+  ['attn_k.weight', 'attnK'],
+  ['attn_q.weight', 'attnQ'],
+  ['attn_output.weight', 'attnOutput'],
+  ['ffn_up', 'ffnUp'],
+  ['ffn_gate', 'ffnGate'],
+  ['ffn_down', 'ffnDown'],
+];
+
+/** Names that stay as they are: `llama-quant.cpp:tensor_allows_quantization`, for the tensors that planned models have. */
+const KEPT = ['_norm.weight', 'ffn_gate_inp.weight', 'ssm_conv1d'];
+
+/** Where a row is no whole number of blocks: `llama-quant.cpp:tensor_type_fallback`. */
+const FALLBACKS: Partial<Record<GgmlType, GgmlType>> = {
+  IQ1_S: 'IQ4_NL',
+  IQ1_M: 'IQ4_NL',
+  IQ2_XXS: 'IQ4_NL',
+  IQ2_XS: 'IQ4_NL',
+  IQ2_S: 'IQ4_NL',
+  IQ3_XXS: 'IQ4_NL',
+  IQ3_S: 'IQ4_NL',
+  IQ4_XS: 'IQ4_NL',
+  Q2_0: 'Q4_0',
+  Q2_K: 'Q4_0',
+  Q3_K: 'Q4_0',
+  TQ1_0: 'Q4_0',
+  TQ2_0: 'Q4_0',
+  Q4_K: 'Q5_0',
+  Q5_K: 'Q5_1',
+  Q6_K: 'Q8_0',
+};
+
+function categoryOf(name: string): Category {
+  if (name === 'output.weight') return 'output';
+  if (name === 'token_embd.weight') return 'tokenEmbedding';
+  return CATEGORIES.find(([part]) => name.includes(part))?.[1] ?? 'other';
+}
+
+/** Vectors, norms, routers and small convolutions stay in 32-bit floats. */
+function mayBeQuantised({ name, ne }: GgufShape): boolean {
+  return ne.length > 1 && name.endsWith('weight') && !KEPT.some((part) => name.includes(part));
+}
+
+/**
+ * The type that `llama-quantize` of llama.cpp v0.5.0 gives each tensor, in the order of `tensors`.
+ *
+ * Source: `src/llama-quant.cpp:llama_tensor_get_type_impl` and the functions named above.
+ *
+ * @throws InputError `engine-refuses` where the mix has no type for a row length (the engine aborts)
+ * @example ggufTypes([{ name: 'output.weight', ne: [4096, 128256] }], q4km, context) // ['Q6_K']
+ */
+export function ggufTypes(tensors: readonly GgufShape[], quant: Quant, context: MixContext): GgmlType[] {
+  if (quant.kind === 'gguf-plain') return tensors.map((tensor) => plainType(tensor, quant.base, quant.experts));
+  const types = new Array<GgmlType>(tensors.length);
+  const choose = mixChooser(quant, context, tensors);
+  for (const index of inFileOrder(tensors)) {
+    const tensor = tensors[index]!;
+    types[index] = mayBeQuantised(tensor) ? fitted(choose(tensor), tensor) : 'F32';
+  }
+  return types;
+}
+
+function plainType(tensor: GgufShape, base: GgmlType, experts: GgmlType | undefined): GgmlType {
+  if (!mayBeQuantised(tensor)) return 'F32';
+  return experts && tensor.ne.length > 2 ? experts : base;
+}
+
+/** llama-quantize walks the layers in order and the names of a layer in alphabetical order. */
+function inFileOrder(tensors: readonly GgufShape[]): number[] {
+  const byLayerThenName = (a: number, b: number): number => {
+    const [one, other] = [tensors[a]!, tensors[b]!];
+    return (one.layer ?? -1) - (other.layer ?? -1) || (one.name < other.name ? -1 : 1);
+  };
+  return tensors.map((_, index) => index).sort(byLayerThenName);
+}
+
+function mixChooser(mix: GgufMix, context: MixContext, tensors: readonly GgufShape[]): (tensor: GgufShape) => GgmlType {
+  const tied = !tensors.some(({ name }) => name === 'output.weight');
+  const values = tensors.filter(({ name }) => categoryOf(name) === 'attnV').length;
+  const seen: Partial<Record<Category, number>> = {};
+
+  return (tensor) => {
+    const category = categoryOf(tensor.name);
+    if (category === 'output' || (tied && category === 'tokenEmbedding')) return outputType(mix, tensor);
+    if (mix.stacked) return tensor.ne.length > 2 ? mix.stacked : mix.base;
+    if (category === 'tokenEmbedding') return mix.tokenEmbedding ?? mix.base;
+    const before = seen[category] ?? 0;
+    seen[category] = before + 1;
+    const counted = category === 'attnV' ? { index: before, of: values } : ffnPosition(tensor, before, context);
+    const holds = (condition: Condition) => CONDITIONS[condition]({ ...counted, seen: before, context });
+    return ruleType(mix, category, holds, context);
+  };
+}
+
+/** In MoE models the layer's own number counts; in dense ones, how many such tensors came before. */
+function ffnPosition(tensor: GgufShape, before: number, { experts, layersAll }: MixContext): { index: number; of: number } {
+  return { index: experts > 1 ? (tensor.layer ?? 0) : before, of: layersAll };
+}
+
+interface Position {
+  readonly index: number;
+  readonly of: number;
+  readonly seen: number;
+  readonly context: MixContext;
+}
+
+const eighth = (of: number): number => Math.floor(of / 8);
+
+/** The conditions of the mixes, as `llama_tensor_get_type_impl` computes them: integer division throughout. */
+const CONDITIONS: Record<Condition, (position: Position) => boolean> = {
+  moreBits: ({ index, of }) =>
+    index < eighth(of) || index >= Math.floor((7 * of) / 8) || (index - eighth(of)) % 3 === 2,
+  firstEighth: ({ index, of }) => index < eighth(of),
+  firstSixteenth: ({ index, of }) => index < Math.floor(of / 16),
+  middleThreeQuarters: ({ index, of }) => index >= eighth(of) && index < Math.floor((7 * of) / 8),
+  firstEighthOfSeen: ({ seen, context }) => seen < eighth(context.layersAll),
+  firstTwo: ({ index }) => index < 2,
+  firstFour: ({ index }) => index < 4,
+  gqaAtLeast4: ({ context }) => context.gqaOfFirstLayer >= 4,
+  gqaOrExpertsAtLeast4: ({ context }) => context.gqaOfFirstLayer >= 4 || context.experts >= 4,
+  eightExperts: ({ context }) => context.experts === 8,
+  imatrix: ({ context }) => context.imatrix,
+  noImatrix: ({ context }) => !context.imatrix,
+};
+
+function outputType(mix: GgufMix, { ne }: GgufShape): GgmlType {
+  return ne[0]! % blockElements(mix.base) === 0 ? mix.output : 'Q8_0';
+}
+
+type Holds = (condition: Condition) => boolean;
+
+function ruleType(mix: GgufMix, category: Category, holds: Holds, context: MixContext): GgmlType {
+  const ofEight = context.experts === 8 ? typeOfEight(mix, category) : undefined;
+  if (ofEight) return ofEight;
+  const rules = rulesFor(mix, category);
+  const type = rules?.find(({ when }) => when?.every(holds) ?? true)?.type ?? mix.base;
+  const bumped = context.is70b && category === 'attnV' && !mix.lowBit && (type === 'Q3_K' || type === 'Q4_K');
+  return bumped ? 'Q5_K' : type;
+}
+
+/** Models with exactly eight experts keep small attention matrices in more bits. */
+function typeOfEight(mix: GgufMix, category: Category): GgmlType | undefined {
+  if (category === 'attnK') return mix.lowBit ? 'Q4_K' : 'Q8_0';
+  if (category === 'attnV' && !mix.lowBit) return 'Q8_0';
+  if (category === 'attnOutput') return mix.lowBit ? 'Q5_K' : (mix.attnOutputOfEight ?? mix.base);
+  return undefined;
+}
+
+function rulesFor(mix: GgufMix, category: Category): GgufMix['ffnDown'] {
+  if (category === 'ffnUp' || category === 'ffnGate') return mix.ffnGateUp;
+  if (category === 'output' || category === 'tokenEmbedding' || category === 'other') return undefined;
+  return mix[category];
+}
+
+function fitted(type: GgmlType, { name, ne }: GgufShape): GgmlType {
+  const row = ne[0]!;
+  if (row % blockElements(type) === 0) return type;
+  const fallback = FALLBACKS[type] ?? (blockElements(type) <= 32 ? type : undefined);
+  if (!fallback) {
+    throw new InputError('engine-refuses', { engine: 'llama.cpp', words: `no tensor type fallback is defined for type ${type.toLowerCase()}`, tensor: name });
+  }
+  return row % blockElements(fallback) === 0 ? fallback : 'F16';
+}

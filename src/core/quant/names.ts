@@ -1,0 +1,37 @@
+import type { Engine } from '../../schema/engine.js';
+import type { Model } from '../../schema/model.js';
+import type { Note } from '../request.js';
+
+/** What a name of a weight format means in an engine. */
+export type QuantChoice =
+  | { readonly kind: 'format'; readonly name: string; readonly notes: readonly Note[] }
+  /** A format that this engine does not read; `nearest` is what it has instead. */
+  | { readonly kind: 'other-engine'; readonly name: string; readonly nearest: string };
+
+const FOUR_BIT = new Set(['q4', 'int4']);
+
+/**
+ * The exact weight format that a name, or no name, means for a model in an engine.
+ *
+ * @example chooseQuant('q4', maverick, llamaCpp) // { kind: 'format', name: 'Q4_K_M', notes: [...] }
+ */
+export function chooseQuant(asked: string | undefined, model: Pick<Model, 'releasedFormat'>, engine: Engine): QuantChoice {
+  const { quants } = engine;
+  const released = quants.released[model.releasedFormat ?? ''];
+  if (asked === undefined) {
+    const name = released ?? quants.default;
+    return { kind: 'format', name, notes: [{ code: 'quant-default', args: { name, engine: engine.name } }] };
+  }
+  const lower = asked.trim().toLowerCase();
+  const short = Object.hasOwn(quants.short, lower) ? quants.short[lower] : undefined;
+  if (short) {
+    const name = released && FOUR_BIT.has(lower) ? released : short;
+    return { kind: 'format', name, notes: [{ code: 'quant-alias', args: { asked, name, engine: engine.name } }] };
+  }
+  const other = Object.entries(quants.nearest).find(([name]) => name.toLowerCase() === withoutGroup(lower));
+  if (other) return { kind: 'other-engine', name: other[0], nearest: other[1] };
+  return { kind: 'format', name: asked.trim(), notes: [] };
+}
+
+/** `AWQ-g64` is AWQ in groups of 64. */
+const withoutGroup = (name: string): string => name.replace(/-g\d+$/, '');

@@ -1,0 +1,98 @@
+import { InputError } from '../errors.js';
+import type { Engine } from '../schema/engine.js';
+import type { Model } from '../schema/model.js';
+import type { Request } from '../schema/request.js';
+import { ENGINES, type EngineId } from './engines/index.js';
+import { readVersion } from './engines/version.js';
+import type { Note, PlannedDevice, ResolvedRequest } from './request.js';
+
+/** Tokens of context where nothing is asked, unless the model holds fewer. */
+export const DEFAULT_CONTEXT_TOKENS = 8192;
+
+/** A request with names looked up: what only the caller can know, beside what the user said. */
+export interface Question {
+  readonly request: Omit<Request, 'contextTokens' | 'id'> & { readonly contextTokens?: number | 'max' | undefined };
+  readonly model: Model;
+  readonly engineId: EngineId;
+  readonly engine: Engine;
+  readonly quant: string;
+  readonly devices: readonly PlannedDevice[];
+}
+
+/**
+ * Fills in every default and refuses what contradicts itself.
+ *
+ * @throws InputError `context-too-long`, `contradiction`, `unknown-option`, `unknown-kv-type`, `unknown-version`,
+ *   `bad-number`, `impossible-layout`
+ */
+export function resolve(question: Question): { request: ResolvedRequest; notes: Note[] } {
+  const { request, model, engineId, engine, quant, devices } = question;
+  const given = ENGINES[engineId].readOptions(request.options ?? {});
+  const version = readVersion(request.engineVersion, engine);
+  refuseLayout(request.parallel);
+  const sequences = sequencesOf(request, given.parallel);
+  const context = contextOf(request, model, given['ctx-size']);
+  const resolved: ResolvedRequest = {
+    model: model.id,
+    engine: engineId,
+    engineVersion: version.version,
+    quant,
+    contextTokens: context.tokens,
+    sequences,
+    kvTypeK: kvType(request.kvTypeK, engine),
+    kvTypeV: kvType(request.kvTypeV, engine),
+    devices,
+    ...present({ hostMemoryBytes: request.hostMemoryBytes, limits: request.limits, fileBytes: request.fileBytes, workload: request.workload }),
+    options: { ...standards(engineId), ...given },
+    imatrix: request.imatrix ?? false,
+    allowContextOverflow: request.allowContextOverflow ?? false,
+  };
+  return { request: resolved, notes: [...context.notes, ...version.notes] };
+}
+
+function present<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: NonNullable<T[K]> };
+}
+
+function standards(engineId: EngineId): ResolvedRequest['options'] {
+  const entries = Object.entries(ENGINES[engineId].options).flatMap(([name, { standard }]) =>
+    standard === undefined ? [] : [[name, standard] as const],
+  );
+  return Object.fromEntries(entries);
+}
+
+/** llama.cpp splits layers; its own flags say how. Other layouts come with the serving engines. */
+function refuseLayout(parallel: Request['parallel']): void {
+  const asked = Object.entries(parallel ?? {}).find(([, degree]) => degree !== undefined && degree !== 1);
+  if (asked) {
+    throw new InputError('impossible-layout', { words: `llama.cpp has no ${asked[0]} parallel layout; it splits layers over the cards (split-mode, tensor-split)` });
+  }
+}
+
+function sequencesOf({ sequences }: Question['request'], slots: unknown): number {
+  if (typeof slots !== 'number') return sequences ?? 1;
+  if (sequences !== undefined && sequences !== slots) {
+    throw new InputError('contradiction', { one: `${sequences} sequences`, other: `option parallel ${slots}` });
+  }
+  return slots;
+}
+
+function contextOf({ contextTokens, allowContextOverflow }: Question['request'], model: Model, ctxSize: unknown): { tokens: number; notes: Note[] } {
+  const { native, extended } = model.context;
+  const most = Math.max(native, extended?.tokens ?? 0);
+  const shared = typeof ctxSize === 'number' ? ctxSize : undefined;
+  const tokens = contextTokens === 'max' ? most : (contextTokens ?? shared ?? Math.min(most, DEFAULT_CONTEXT_TOKENS));
+  if (tokens > most && !allowContextOverflow) {
+    throw new InputError('context-too-long', { tokens, most, model: model.name });
+  }
+  const notes: Note[] = [];
+  if (tokens > most) notes.push({ code: 'context-overflow', args: { tokens, most } });
+  else if (tokens > native && extended) notes.push({ code: 'context-extended', args: { native, tokens: extended.tokens, how: extended.how } });
+  return { tokens, notes };
+}
+
+function kvType(asked: string | undefined, engine: Engine): string {
+  const name = (asked ?? 'f16').toLowerCase();
+  if (!engine.kvTypes.includes(name)) throw new InputError('unknown-kv-type', { name, known: engine.kvTypes, engine: engine.name });
+  return name;
+}

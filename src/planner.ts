@@ -1,0 +1,175 @@
+import { type Catalog, type GpuEntry, modelsLike, openCatalog } from './catalog/index.js';
+import { nearMisses } from './catalog/names.js';
+import { ENGINES, type EngineId } from './core/engines/index.js';
+import { explainPlan, type Plan, type Prepared, plan, prepareModel } from './core/plan.js';
+import { chooseQuant } from './core/quant/names.js';
+import type { Note, PlannedDevice } from './core/request.js';
+import type { Question } from './core/resolve.js';
+import type { Explanation } from './core/engines/index.js';
+import { InputError } from './errors.js';
+import type { Engine } from './schema/engine.js';
+import type { Model } from './schema/model.js';
+import type { DeviceRequest, Request } from './schema/request.js';
+import { parseTokens } from './units/tokens.js';
+
+/** A request with its names looked up and its model prepared: ready for the core. */
+export interface Asked {
+  readonly prepared: Prepared;
+  readonly question: Question;
+  readonly model: Model;
+  readonly notes: readonly Note[];
+}
+
+/** Answers requests from the shipped catalogue; keeps what it prepared. */
+export interface Planner {
+  readonly catalog: Catalog;
+  /** @throws InputError for a name that is not known or a request that is wrong */
+  ask(request: Request): Promise<Asked>;
+  /** @throws InputError as `ask`, and where the engine refuses */
+  plan(request: Request): Promise<Plan>;
+  explain(request: Request): Promise<Explanation[]>;
+  model(name: string): Promise<Model>;
+}
+
+/**
+ * A planner over the shipped catalogue. It holds one prepared value for each model and weight format asked.
+ *
+ * @example (await createPlanner().plan({ model: 'maverick', quant: 'q4', contextTokens: '488k' })).memory.totalBytes
+ */
+export function createPlanner(catalog: Catalog = openCatalog()): Planner {
+  const models = new Map<string, Promise<Model> | Model>();
+  const prepared = new Map<string, Prepared>();
+  const engines = new Map<EngineId, Engine>();
+
+  const model = async (name: string): Promise<Model> => {
+    const known = models.get(name) ?? findModel(catalog, name);
+    models.set(name, known);
+    return known;
+  };
+
+  const ask = async (request: Request): Promise<Asked> => {
+    const engineId = engineOf(catalog, request.engine);
+    const engine = engines.get(engineId) ?? catalog.engine(catalog.findEngine(engineId)!);
+    engines.set(engineId, engine);
+    const known = models.get(request.model);
+    const spec = known && !(known instanceof Promise) ? known : await model(request.model);
+    models.set(request.model, spec);
+    const choice = chooseQuant(request.quant, spec, engine);
+    if (choice.kind === 'other-engine') throw otherEngine(choice, request.engine);
+    const imatrix = request.imatrix ?? false;
+    const key = `${request.model}\n${engineId}\n${choice.name.toLowerCase()}\n${imatrix}`;
+    const ready = prepared.get(key) ?? prepareNow(catalog, { spec, engineId, engine, quant: choice.name, imatrix });
+    prepared.set(key, ready);
+    const devices = devicesOf(catalog, request.devices);
+    return {
+      prepared: ready,
+      model: spec,
+      question: {
+        request: { ...request, contextTokens: tokensOf(request.contextTokens) },
+        model: spec,
+        engineId,
+        engine,
+        quant: ready.forEngine.quant.name,
+        devices: devices.planned,
+      },
+      notes: [...choice.notes, ...devices.notes],
+    };
+  };
+
+  return {
+    catalog,
+    ask,
+    model,
+    plan: async (request) => {
+      const { prepared, question, notes } = await ask(request);
+      const answer = plan(prepared, question);
+      return { ...answer, notes: [...notes, ...answer.notes] };
+    },
+    explain: async (request) => {
+      const { prepared, question } = await ask(request);
+      return explainPlan(prepared, question);
+    },
+  };
+}
+
+/** In this order: a path by its form, a name of the catalogue, any other path that exists. */
+async function findModel(catalog: Catalog, name: string): Promise<Model> {
+  const files = () => import('./importers/model-file.js');
+  const isPath = /[./\\]/.test(name) && (await files()).looksLikePath(name);
+  if (isPath) return (await files()).readModelFile(name, catalog.architecture);
+  const entry = catalog.findModel(name);
+  if (entry) return catalog.model(entry, name);
+  const { pathExists, readModelFile } = await files();
+  if (pathExists(name)) return readModelFile(name, catalog.architecture);
+  throw new InputError('unknown-model', { name, near: modelsLike(catalog, name) });
+}
+
+function engineOf(catalog: Catalog, asked: string | undefined): EngineId {
+  const entry = asked === undefined ? undefined : catalog.findEngine(asked);
+  const id = asked === undefined ? 'llama.cpp' : entry?.id;
+  if (id !== undefined && Object.hasOwn(ENGINES, id)) return id as EngineId;
+  throw new InputError('unknown-engine', { name: asked!, known: Object.keys(ENGINES), near: nearMisses(asked!, Object.keys(ENGINES)) });
+}
+
+/** A format that only serving engines read is their question, unless this engine was asked for by name. */
+function otherEngine({ name, nearest }: { name: string; nearest: string }, engine: string | undefined): InputError {
+  return engine === undefined
+    ? new InputError('unknown-engine', { name: 'vllm', format: name, nearest, known: Object.keys(ENGINES) })
+    : new InputError('unknown-quant', { name, engine, nearest });
+}
+
+function prepareNow(
+  catalog: Catalog,
+  { spec, engineId, engine, quant, imatrix }: { spec: Model; engineId: EngineId; engine: Engine; quant: string; imatrix: boolean },
+): Prepared {
+  const entry = catalog.findQuant(quant);
+  if (!entry) throw new InputError('unknown-quant', { name: quant, engine: engine.name, near: nearMisses(quant, catalog.quants.map(({ id }) => id)) });
+  const { type } = spec.architecture;
+  const architectureName = Object.hasOwn(engine.architectures, type) ? engine.architectures[type] : undefined;
+  if (!architectureName) throw new InputError('not-understood', { field: `architecture.type ${type}`, engine: engine.name });
+  return prepareModel({ model: spec, engineId, architectureName, quant: catalog.quant(entry), imatrix, engine });
+}
+
+function tokensOf(asked: Request['contextTokens']): number | 'max' | undefined {
+  return typeof asked === 'string' ? parseTokens(asked) : asked;
+}
+
+/** Left out means one card without a limit. */
+function devicesOf(catalog: Catalog, asked: Request['devices']): { planned: PlannedDevice[]; notes: Note[] } {
+  const notes: Note[] = [];
+  const planned = (asked ?? [{ gpu: null, count: 1 }]).map((device) => plannedDevice(catalog, device, notes));
+  return { planned, notes };
+}
+
+function plannedDevice(catalog: Catalog, device: DeviceRequest, notes: Note[]): PlannedDevice {
+  const count = device.count ?? 1;
+  if (!('gpu' in device)) {
+    const { memoryBytes } = device;
+    return { gpu: null, count, capacityBytes: memoryBytes, usableBytes: memoryBytes, echo: { memoryBytes, count } };
+  }
+  if (device.gpu === null) {
+    const { memoryBytes } = device;
+    const limit = memoryBytes === undefined ? {} : { capacityBytes: memoryBytes, usableBytes: memoryBytes };
+    return { gpu: null, count, ...limit, echo: memoryBytes === undefined ? { gpu: null, count } : { memoryBytes, count } };
+  }
+  const entry = gpuNamed(catalog, device.gpu);
+  if (entry.boards && entry.id !== device.gpu) notes.push({ code: 'gpu-board', args: { asked: device.gpu, id: entry.id, boards: entry.boards } });
+  if (entry.capacityEstimated) notes.push({ code: 'gpu-estimated', args: { name: entry.name } });
+  return { ...cardMemory(entry, device.memoryBytes), gpu: entry.id, count, echo: { ...device, gpu: entry.id, count } };
+}
+
+/** A total that the engine printed is what a program sees: it replaces both of the catalogue's figures. */
+function cardMemory(entry: GpuEntry, memoryBytes: number | undefined) {
+  return {
+    capacityBytes: memoryBytes ?? entry.capacityBytes,
+    usableBytes: memoryBytes ?? entry.usableBytes,
+    ...(entry.backend ? { backend: entry.backend } : {}),
+    ...(entry.multiprocessors ? { multiprocessors: entry.multiprocessors } : {}),
+  };
+}
+
+function gpuNamed(catalog: Catalog, name: string): GpuEntry {
+  const entry = catalog.findGpu(name);
+  if (entry) return entry;
+  throw new InputError('unknown-gpu', { name, near: nearMisses(name, catalog.gpus.flatMap(({ id, aliases }) => [id, ...aliases])) });
+}
