@@ -22,7 +22,7 @@ function restore() {
 
 /** npm runs no `postpack` when packing fails or is interrupted: this waits for it, then does its work. */
 async function watch() {
-  for (let waited = 0; waited < 30_000 && existsSync(full); waited += 250) {
+  for (let waited = 0; waited < 15_000 && existsSync(full); waited += 250) {
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
   restore();

@@ -1,11 +1,13 @@
 import { type Catalog, type GpuEntry, modelsLike, openCatalog } from './catalog/index.js';
+import { gpuNamed } from './catalog/gpus.js';
 import { nearMisses } from './catalog/names.js';
-import { ENGINES, type EngineId } from './core/engines/index.js';
+import { ENGINES, type EngineId, type Explanation } from './core/engines/index.js';
+import { type Overview, overview } from './core/overview.js';
+import { type Candidate } from './core/setups.js';
 import { explainPlan, type Plan, type Prepared, plan, prepareModel } from './core/plan.js';
 import { chooseQuant } from './core/quant/names.js';
 import type { Note, PlannedDevice } from './core/request.js';
 import type { Question } from './core/resolve.js';
-import type { Explanation } from './core/engines/index.js';
 import { InputError } from './errors.js';
 import type { Engine } from './schema/engine.js';
 import type { Model } from './schema/model.js';
@@ -27,7 +29,11 @@ export interface Planner {
   ask(request: Request): Promise<Asked>;
   /** @throws InputError as `ask`, and where the engine refuses */
   plan(request: Request): Promise<Plan>;
+  /** Every formula behind the plan of a request, with its numbers. */
   explain(request: Request): Promise<Explanation[]>;
+  /** What a person wants beside a plan: other contexts, hardware that would hold it, what to try next. */
+  overview(request: Request, answer: Plan): Promise<Overview>;
+  /** A model by name or path. @throws InputError where there is none */
   model(name: string): Promise<Model>;
 }
 
@@ -88,6 +94,10 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
     explain: async (request) => {
       const { prepared, question } = await ask(request);
       return explainPlan(prepared, question);
+    },
+    overview: async (request, answer) => {
+      const { prepared, question } = await ask(request);
+      return overview(prepared, question, answer, candidatesOf(catalog, question.engine));
     },
   };
 }
@@ -168,8 +178,17 @@ function cardMemory(entry: GpuEntry, memoryBytes: number | undefined) {
   };
 }
 
-function gpuNamed(catalog: Catalog, name: string): GpuEntry {
-  const entry = catalog.findGpu(name);
-  if (entry) return entry;
-  throw new InputError('unknown-gpu', { name, near: nearMisses(name, catalog.gpus.flatMap(({ id, aliases }) => [id, ...aliases])) });
+/** Cards that the engine runs on, as setups may use them. */
+export function candidatesOf({ gpus }: Catalog, { vendors }: Engine): Candidate[] {
+  return gpus
+    .filter(({ vendor }) => vendors.includes(vendor))
+    .map((entry) => ({
+      ...cardMemory(entry, undefined),
+      gpu: entry.id,
+      count: 1,
+      vendor: entry.vendor,
+      segment: entry.segment,
+      cardsPerNode: entry.cardsPerNode ?? 1,
+      echo: { gpu: entry.id, count: 1 },
+    }));
 }

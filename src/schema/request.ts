@@ -52,3 +52,10 @@ export const requestSchema = z.strictObject({
 export type Request = z.infer<typeof requestSchema>;
 export type DeviceRequest = z.infer<typeof deviceRequest>;
 export type OptionValue = z.infer<typeof optionValue>;
+
+/** A request with every default filled in, as a result echoes it; `batch` takes it again. */
+export const resolvedRequestSchema = requestSchema
+  .omit({ id: true })
+  .required({ engine: true, engineVersion: true, quant: true, sequences: true, kvTypeK: true, kvTypeV: true })
+  .required({ devices: true, options: true, imatrix: true, allowContextOverflow: true })
+  .extend({ contextTokens: positive });

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { requestSchema } from './request.js';
+import { resolvedRequestSchema } from './request.js';
 
 const bytes = z.number().int();
 const range = z.strictObject({ low: bytes, high: bytes });
@@ -41,7 +41,7 @@ export const planSchema = z.strictObject({
   kind: z.literal('plan'),
   generator: generatorSchema,
   id: z.unknown(),
-  request: requestSchema.omit({ id: true }),
+  request: resolvedRequestSchema,
   model: z.strictObject({ id: z.string(), name: z.string(), parameters }),
   memory: z.strictObject({ totalBytes: bytes, parts: z.array(part), devices: z.array(device) }),
   disk: z.strictObject({ fileBytes: bytes }),

@@ -73,8 +73,11 @@ export function tensorsOf(architecture: Architecture): Tensor[] {
   const { hiddenSize, vocabSize } = architecture;
   const outside = (name: string, role: Role, shape: number[]): Tensor => ({ name, role, shape, module: 'text' });
   const tensors = [outside('embed_tokens.weight', 'embedding', [vocabSize, hiddenSize])];
+  const made = new Map<Steps, Part[]>();
   stackOf(architecture).forEach((steps, layer) => {
-    for (const part of layerParts(steps, architecture)) tensors.push({ ...part, layer, module: 'text' });
+    const parts = made.get(steps) ?? layerParts(steps, architecture);
+    made.set(steps, parts);
+    for (const part of parts) tensors.push({ ...part, layer, module: 'text' });
   });
   tensors.push(outside('norm.weight', 'norms', [hiddenSize]));
   if (!architecture.tiedEmbeddings) tensors.push(outside('lm_head.weight', 'head', [vocabSize, hiddenSize]));

@@ -1,0 +1,46 @@
+import { exitCodeOfError, worstExitCode } from '../exit.js';
+import { InputError } from '../errors.js';
+import type { CommandDefinition } from './index.js';
+import type { Outside } from './outside.js';
+
+const EXAMPLES = `
+Examples:
+  echo '{"model":"maverick","quant":"q4","contextTokens":"488k"}' | llmspec batch
+  llmspec batch < requests.jsonl > plans.jsonl
+
+One JSON object a line in, one a line out, in the same order. A line that is wrong is answered by an
+error object; the others are answered all the same. The exit code is that of the worst line; "does not
+fit" counts as an answer. The shape of a request: llmspec schema request.
+`;
+
+/** `llmspec batch`: JSON Lines requests on stdin, JSON Lines results on stdout. */
+export const batch: CommandDefinition = (program, outside, done) => {
+  program
+    .command('batch')
+    .summary('JSON Lines requests on stdin, results on stdout')
+    .description('Answers JSON Lines requests from standard input, in order, on standard output.')
+    .option('--offline', 'never ask the network (this command never does)')
+    .addHelpText('after', EXAMPLES)
+    .action(async () => done(await run(outside)));
+};
+
+/** Results are gathered to pieces of about this many characters before they are written. */
+const PIECE = 64 * 1024;
+
+async function run(outside: Outside): Promise<number> {
+  const [{ createPlanner }, { answerLine }] = await Promise.all([import('../planner.js'), import('../batch.js')]);
+  const planner = createPlanner();
+  const exitCodes = new Set<number>();
+  let piece = '';
+  for await (const line of outside.lines()) {
+    if (line.trim() === '') continue;
+    const { document, error } = await answerLine(line, planner);
+    if (error instanceof InputError) exitCodes.add(exitCodeOfError(error.code));
+    piece += `${JSON.stringify(document)}\n`;
+    if (piece.length < PIECE) continue;
+    await outside.out(piece);
+    piece = '';
+  }
+  await outside.out(piece);
+  return worstExitCode(exitCodes);
+}

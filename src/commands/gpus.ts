@@ -1,0 +1,67 @@
+import type { GpuEntry } from '../catalog/index.js';
+import { EXIT } from '../exit.js';
+import type { CommandDefinition } from './index.js';
+import { matching } from './matching.js';
+import type { Outside } from './outside.js';
+import { type OutputFlags, outputFlags, write } from './output.js';
+
+const EXAMPLES = `
+Examples:
+  llmspec gpus                every card of the catalogue
+  llmspec gpus nvidia 80gb    those that match all words
+  llmspec gpus show 4090      one card's sheet
+`;
+
+/** `llmspec gpus [query]`, `gpus show <gpu>`: the cards, and one card's sheet. */
+export const gpus: CommandDefinition = (program, outside, done) => {
+  const command = program
+    .command('gpus')
+    .summary('the catalogue of cards; `gpus show <gpu>` has one sheet')
+    .description('Lists the cards and machines of the catalogue, all or those that match every word.')
+    .argument('[query...]', 'words of a name, vendor or segment')
+    .enablePositionalOptions();
+  outputFlags(command)
+    .addHelpText('after', EXAMPLES)
+    .action(async (query: string[], flags: OutputFlags) => done(await list(query, flags, outside)));
+  const sheet = command
+    .command('show')
+    .summary("one card's sheet")
+    .description('Everything about one card: memory, rates, links, power, price, each with its source.')
+    .argument('<gpu>', 'id or alias of the catalogue');
+  outputFlags(sheet).action(async (gpu: string, flags: OutputFlags) => done(await show(gpu, flags, outside)));
+};
+
+const wordsOf = ({ id, name, vendor, segment, aliases, releaseYear }: GpuEntry): string[] => [id, name, vendor, segment, ...aliases, String(releaseYear)];
+
+async function list(query: readonly string[], flags: OutputFlags, outside: Outside): Promise<number> {
+  const { openCatalog } = await import('../catalog/index.js');
+  const catalog = openCatalog();
+  const found = matching(catalog.gpus, query, wordsOf);
+  const { envelope } = await import('../render/json.js');
+  await write(
+    {
+      json: () => envelope('list', catalog, { of: 'gpus', items: found }),
+      document: async () => (await import('../render/gpus.js')).gpusPage(found, query),
+    },
+    flags,
+    outside,
+  );
+  return EXIT.ok;
+}
+
+async function show(name: string, flags: OutputFlags, outside: Outside): Promise<number> {
+  const [{ openCatalog }, { gpuNamed }] = await Promise.all([import('../catalog/index.js'), import('../catalog/gpus.js')]);
+  const catalog = openCatalog();
+  const entry = gpuNamed(catalog, name);
+  const gpu = { ...catalog.gpu(entry), id: entry.id };
+  const { envelope } = await import('../render/json.js');
+  await write(
+    {
+      json: () => envelope('gpu', catalog, { gpu }),
+      document: async () => (await import('../render/gpus.js')).gpuPage(entry, gpu),
+    },
+    flags,
+    outside,
+  );
+  return EXIT.ok;
+}

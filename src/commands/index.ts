@@ -1,0 +1,15 @@
+import type { Command } from 'commander';
+import { batch } from './batch.js';
+import { engines } from './engines.js';
+import { gpus } from './gpus.js';
+import { models } from './models.js';
+import type { Outside } from './outside.js';
+import { quants } from './quants.js';
+import { schema } from './schema.js';
+import { vram } from './vram.js';
+
+/** A command adds itself to the program; its action returns the exit code through `done`. */
+export type CommandDefinition = (program: Command, outside: Outside, done: (exitCode: number) => void) => void;
+
+/** Everything that can be asked: one line each. */
+export const COMMANDS: readonly CommandDefinition[] = [vram, models, gpus, quants, engines, batch, schema];

@@ -1,0 +1,123 @@
+import type { Block } from '../../../../../schema/model.js';
+import { type Build, put, weight } from '../build.js';
+import type { Routing } from '../families.js';
+import {
+  add, addId, clamp, cont, div, fill, getRows, glu, mul, mulMat, mulMatId, repeat, reshape, scale, setRows, softMax,
+  sumRows, topK, unary, view,
+} from '../ops.js';
+import type { Size } from '../size.js';
+import { stridesOf, type Tensor } from '../tensor.js';
+
+type Dense = Extract<Block, { kind: 'dense' }>;
+type Moe = Extract<Block, { kind: 'moe' }>;
+
+/** Gated feed-forward: `src/llama-graph.cpp:build_ffn`. */
+export const dense = (build: Build, _block: Dense, cur: Tensor, layer: number): Tensor => gated(build, cur, '', layer);
+
+function gated(build: Build, cur: Tensor, suffix: string, layer: number): Tensor {
+  const matrix = (name: string) => weight(build, `${name}${suffix}.weight`, layer);
+  const up = mulMat(matrix('ffn_up'), cur);
+  return mulMat(matrix('ffn_down'), glu(mulMat(matrix('ffn_gate'), cur), up));
+}
+
+/** A mixture of experts and the expert that all share. */
+export function moe(build: Build, block: Moe, cur: Tensor, layer: number): Tensor {
+  const routed = routedExperts(build, block, cur, layer);
+  if (!block.shared) return routed;
+  const shared = gated(build, cur, '_shexp', layer);
+  const gate = build.find('ffn_gate_inp_shexp.weight', layer);
+  return add(routed, gate ? mul(shared, unary(mulMat(gate, cur))) : shared);
+}
+
+interface Choice {
+  readonly experts: Tensor;
+  readonly weights: Tensor;
+}
+
+/** `src/llama-graph.cpp:build_moe_ffn`. */
+function routedExperts(build: Build, block: Moe, cur: Tensor, layer: number): Tensor {
+  const routing = build.family.routing ?? { gating: 'softmax' };
+  const tokens = cur.ne[1];
+  const choice = chosen(build, block, routing, cur, layer);
+  put(build, choice.weights);
+  const rows = reshape(cur, [cur.ne[0], 1, tokens]);
+  const inputs = routing.weighsInput
+    ? mul(repeat(rows, [cur.ne[0], block.activeExperts, tokens]), choice.weights)
+    : rows;
+  const up = expert(build, 'ffn_up_exps', inputs, choice, layer);
+  const gate = expert(build, 'ffn_gate_exps', inputs, choice, layer);
+  const down = expert(build, 'ffn_down_exps', glu(gate, up), choice, layer);
+  return summed(build, block, routing.weighsInput ? down : mul(down, choice.weights), tokens);
+}
+
+function expert(build: Build, name: string, cur: Tensor, { experts }: Choice, layer: number): Tensor {
+  const out = mulMatId(weight(build, `${name}.weight`, layer), cur, experts);
+  const bias = build.find(`${name}.bias`, layer);
+  return bias ? addId(out, bias, experts) : out;
+}
+
+/** Which experts a token visits, and their weights as `[1, active, tokens]`. */
+function chosen(build: Build, block: Moe, routing: Routing, cur: Tensor, layer: number): Choice {
+  const { experts: count, activeExperts } = block;
+  const tokens = cur.ne[1];
+  const plain = mulMat(weight(build, 'ffn_gate_inp.weight', layer), cur);
+  const bias = build.find('ffn_gate_inp.bias', layer);
+  const logits = bias ? add(plain, bias) : plain;
+  const probabilities = GATINGS[routing.gating](logits);
+  const correction = build.find('exp_probs_b.bias', layer);
+  const corrected = correction ? add(probabilities, correction) : probabilities;
+  const scores = routing.weighsInput ? logits : corrected;
+  const experts = topK(withinGroups(block, scores, tokens), activeExperts);
+  const weights = getRows(reshape(probabilities, [1, count, tokens]), experts);
+  return { experts, weights: weighed(weights, routing, activeExperts, tokens) };
+}
+
+const GATINGS: Record<Routing['gating'], (logits: Tensor) => Tensor> = {
+  softmax: (logits) => softMax(logits),
+  sigmoid: (logits) => unary(logits),
+  softmaxOfChosen: (logits) => logits,
+};
+
+/** Best experts of each group that its score is made of. */
+const SCORED_PER_GROUP = 2;
+
+/** Masks all groups of experts but the best ones. */
+function withinGroups({ experts, groups }: Moe & { groups?: Groups }, scores: Tensor, tokens: Size): Tensor {
+  if (!groups || groups.count <= 1) return scores;
+  const size = experts / groups.count;
+  const grouped = reshape(scores, [size, groups.count, tokens]);
+  const best = topK(grouped, SCORED_PER_GROUP);
+  const values = getRows(reshape(grouped, [1, size, groups.count, tokens]), best);
+  const sums = sumRows(reshape(values, [SCORED_PER_GROUP, groups.count, tokens]));
+  const kept = topK(reshape(sums, [groups.count, tokens]), groups.active);
+  const masked = setRows(fill(grouped), getRows(grouped, kept), kept);
+  return reshape(masked, [experts, tokens]);
+}
+
+interface Groups {
+  readonly count: number;
+  readonly active: number;
+}
+
+function weighed(weights: Tensor, routing: Routing, active: number, tokens: Size): Tensor {
+  const flat = () => reshape(weights, [active, tokens]);
+  const stacked = (a: Tensor) => reshape(a, [1, active, tokens]);
+  let current = routing.gating === 'softmaxOfChosen' ? stacked(softMax(flat())) : weights;
+  if (routing.normalised) {
+    const rows = reshape(current, [active, tokens]);
+    current = stacked(div(rows, clamp(sumRows(rows))));
+  }
+  return routing.scaled ? scale(current) : current;
+}
+
+/** Sum over the visited experts, one view and one addition each. */
+function summed(build: Build, { activeExperts }: Moe, experts: Tensor, tokens: Size): Tensor {
+  put(build, experts);
+  const [element, , plane] = stridesOf(experts);
+  const views = Array.from({ length: activeExperts }, () =>
+    put(build, view(experts, [experts.ne[0], tokens], [element, plane, plane, plane])),
+  );
+  const [first, ...rest] = views;
+  const sum = rest.reduce((all, one) => put(build, add(all, one)), first!);
+  return activeExperts === 1 ? cont(sum) : sum;
+}

@@ -1,0 +1,72 @@
+import type { Block } from '../../../../../schema/model.js';
+import { type Build, norm, weight } from '../build.js';
+import {
+  add, columns, concat, cont, gatedDeltaNet as deltaNet, headColumns, mul, mulMat, repeat, reshape, rmsNorm, scale,
+  ssmConv, transpose, unary, view,
+} from '../ops.js';
+import type { Tensor } from '../tensor.js';
+import { readStates, stateOf, writeStates } from './recurrent.js';
+
+type GatedDeltaNet = Extract<Block, { kind: 'gatedDeltaNet' }>;
+
+/** Linear attention with the fused kernel: `src/models/qwen3next.cpp:build_layer_attn_linear`. */
+export function gatedDeltaNet(build: Build, block: GatedDeltaNet, cur: Tensor, layer: number): Tensor {
+  const { valueHeads, valueDim } = block;
+  const { sequences, sequenceTokens, tokens } = build;
+  const joint = mulMat(weight(build, 'attn_qkv.weight', layer), cur);
+  const qkv = reshape(joint, [joint.ne[0], sequenceTokens, sequences]);
+  const z = mulMat(weight(build, 'attn_gate.weight', layer), cur);
+  const { beta, decay } = steps(build, block, cur, layer);
+
+  const rows = convolutionRows(build, block, qkv, layer);
+  const state = stateOf(build, 's', valueHeads * valueDim * valueDim, layer);
+  const before = reshape(readStates(build, state), [valueDim, valueDim, valueHeads, sequences]);
+  const mixed = unary(ssmConv(rows, weight(build, 'ssm_conv1d.weight', layer)));
+  const v = headColumns(mixed, valueDim, valueHeads);
+  const [q, k] = [keyStates(build, block, mixed), keyStates(build, block, mixed)];
+  const fused = deltaNet([q, k, v, decay, beta, before]);
+  const after = view(fused, [valueDim, valueDim, valueHeads, sequences]);
+  writeStates(build, after, state, [valueHeads * valueDim * valueDim, sequences]);
+
+  const out = view(fused, [valueDim, valueHeads, sequenceTokens, sequences]);
+  const gate = unary(reshape(z, [valueDim, valueHeads, sequenceTokens, sequences]));
+  const gated = mul(norm(build, out, 'ssm_norm.weight', layer), gate);
+  const flat = reshape(gated, [valueDim * valueHeads, sequenceTokens, sequences]);
+  const projected = mulMat(weight(build, 'ssm_out.weight', layer), flat);
+  return reshape(projected, [projected.ne[0], tokens]);
+}
+
+/** How far a state is written and how much of it is kept, for each head and token. */
+function steps(build: Build, block: GatedDeltaNet, cur: Tensor, layer: number): { beta: Tensor; decay: Tensor } {
+  const { keyHeads, valueHeads } = block;
+  const { sequences, sequenceTokens } = build;
+  const perKey = valueHeads / keyHeads;
+  const both = reshape(mulMat(weight(build, 'ssm_ba.weight', layer), cur), [2 * perKey, keyHeads, sequenceTokens, sequences]);
+  const byHead = (a: Tensor) => reshape(a, [1, valueHeads, sequenceTokens, sequences]);
+  const beta = unary(cont(columns(both, perKey)));
+  const alpha = cont(columns(both, perKey), [valueHeads, sequenceTokens, sequences]);
+  const biased = unary(add(alpha, weight(build, 'ssm_dt.bias', layer)));
+  return { beta: byHead(beta), decay: byHead(mul(biased, weight(build, 'ssm_a', layer))) };
+}
+
+/** Rows of the short convolution; the last ones are kept: `src/models/delta-net-base.cpp:build_conv_state`. */
+function convolutionRows(build: Build, block: GatedDeltaNet, qkv: Tensor, layer: number): Tensor {
+  const channels = 2 * block.keyHeads * block.keyDim + block.valueHeads * block.valueDim;
+  const kept = block.convKernel - 1;
+  const state = stateOf(build, 'r', kept * channels, layer);
+  const before = reshape(readStates(build, state), [kept, channels, build.sequences]);
+  const rows = concat(before, transpose(qkv));
+  writeStates(build, columns(rows, kept), state, [kept * channels, build.sequences]);
+  return rows;
+}
+
+/** Queries or keys, normalised to length one and repeated for the value heads that share them. */
+function keyStates(build: Build, block: GatedDeltaNet, mixed: Tensor): Tensor {
+  const { keyHeads, keyDim, valueHeads } = block;
+  const { sequences, sequenceTokens, tokens } = build;
+  const states = scale(rmsNorm(headColumns(mixed, keyDim, keyHeads)));
+  if (keyHeads === valueHeads) return states;
+  const shared = valueHeads / keyHeads;
+  const repeated = repeat(reshape(states, [keyDim, 1, keyHeads, tokens]), [keyDim, shared, keyHeads, tokens]);
+  return reshape(repeated, [keyDim, valueHeads, sequenceTokens, sequences]);
+}

@@ -1,0 +1,51 @@
+import type { Block } from '../../../../../schema/model.js';
+import { type Build, norm, put, weight } from '../build.js';
+import { columns, concat, headColumns, mulMat, permute, reshape, rope, view } from '../ops.js';
+import { variable } from '../size.js';
+import { stridesOf, type Tensor } from '../tensor.js';
+import { cache, mixHeads, storeRows } from './attention.js';
+
+type Latent = Extract<Block, { kind: 'latent' }>;
+
+/**
+ * Latent attention with absorbed projections: every head reads one latent, which is key and value at once.
+ * Source: `src/models/deepseek2.cpp`, `src/llama-graph.cpp:build_attn(llm_graph_input_attn_k *, …)`.
+ */
+export function latent(build: Build, block: Latent, cur: Tensor, layer: number): Tensor {
+  const { kvRank, ropeDim } = block;
+  const { tokens } = build;
+  const joint = mulMat(weight(build, 'attn_kv_a_mqa.weight', layer), cur);
+  const positions = rope(columnsAfter(joint, ropeDim), build.positions());
+  const compressed = norm(build, columns(joint, kvRank), 'attn_kv_a_norm.weight', layer);
+  const values = reshape(compressed, [kvRank, 1, tokens]);
+  const keys = concat(values, positions);
+  const queries = absorbedQueries(build, block, cur, layer);
+  for (const state of [queries, values, keys]) put(build, state);
+
+  const inputs = build.cacheInputs(false);
+  const cells = variable('cells');
+  const stored = cache(build, 'k', kvRank + ropeDim, cells, layer);
+  put(build, storeRows(build, stored, keys, inputs.keyIndices));
+  const k = view(stored, [kvRank + ropeDim, 1, cells, build.streams]);
+  const v = view(k, [kvRank, 1, cells, build.streams], stridesOf(k));
+  const decompress = weight(build, 'attn_v_b.weight', layer);
+  const mixed = mixHeads(build, { q: queries, k, v, mask: inputs.mask, decompress, valuesLieTransposed: false });
+  return mulMat(weight(build, 'attn_output.weight', layer), mixed);
+}
+
+/** The rotary part of the fused projection: one head. */
+const columnsAfter = (joint: Tensor, ropeDim: number): Tensor => headColumns(joint, ropeDim, 1);
+
+function absorbedQueries(build: Build, block: Latent, cur: Tensor, layer: number): Tensor {
+  const { heads, nopeDim, ropeDim } = block;
+  const q = reshape(projectedQueries(build, block, cur, layer), [nopeDim + ropeDim, heads, build.tokens]);
+  const plain = permute(columns(q, nopeDim));
+  const absorbed = permute(mulMat(weight(build, 'attn_k_b.weight', layer), plain));
+  return concat(absorbed, rope(columns(q, ropeDim), build.positions()));
+}
+
+function projectedQueries(build: Build, { queryRank }: Latent, cur: Tensor, layer: number): Tensor {
+  if (!queryRank) return mulMat(weight(build, 'attn_q.weight', layer), cur);
+  const compressed = mulMat(weight(build, 'attn_q_a.weight', layer), cur);
+  return mulMat(weight(build, 'attn_q_b.weight', layer), norm(build, compressed, 'attn_q_a_norm.weight', layer));
+}

@@ -1,0 +1,163 @@
+import type { Architecture } from '../../../../schema/model.js';
+import { type GgmlType, isQuantised } from '../../../quant/ggml-types.js';
+import type { GraphFamily } from './families.js';
+import { expand, type Graph, newGraph } from './graph.js';
+import { input, mul, rmsNorm, view } from './ops.js';
+import { type Size, scaled, variable } from './size.js';
+import { blockBytes, shape, type Tensor, tensor } from './tensor.js';
+
+/** A weight as the file holds it; `ne` has the row length first. */
+export interface Weight {
+  readonly name: string;
+  readonly layer?: number;
+  readonly ne: readonly number[];
+  readonly type: GgmlType;
+  readonly routed: boolean;
+  /** Every device that holds layers has its own. */
+  readonly onEveryDevice?: true;
+}
+
+/** What decides which tensors a graph has. Everything else is a variable of its sizes. */
+export interface Structure {
+  readonly architecture: Architecture;
+  readonly family: GraphFamily;
+  /** Name of the norm before the feed-forward. */
+  readonly ffnNorm: string;
+  readonly flashAttention: boolean;
+  readonly kvTypeK: GgmlType;
+  readonly kvTypeV: GgmlType;
+  readonly sequences: number;
+  readonly streams: number;
+  /** Device of a layer and of its cache, and of one of its weights. */
+  readonly deviceOfLayer: (layer: number) => number;
+  readonly deviceOfWeight: (weight: Weight) => number;
+  readonly weights: ReadonlyMap<string, Weight>;
+}
+
+/** Inputs of one kind of cache: `src/llama-graph.cpp:build_attn_inp_kv_impl, build_attn_inp_kv_iswa`. */
+export interface CacheInputs {
+  readonly keyIndices: Tensor;
+  readonly valueIndices: Tensor;
+  readonly mask: Tensor;
+  /** Hadamard matrices that turn a quantised cache. */
+  readonly keyTurn: Tensor | undefined;
+  readonly valueTurn: Tensor | undefined;
+}
+
+/** A graph under construction. */
+export interface Build extends Structure {
+  readonly graph: Graph;
+  /** All tokens, those of one sequence, those of one stream; rows of logits. */
+  readonly tokens: Size;
+  readonly sequenceTokens: Size;
+  readonly streamTokens: Size;
+  readonly rows: Size;
+  readonly positions: () => Tensor;
+  readonly positionScale: () => Tensor;
+  readonly outputIds: () => Tensor;
+  readonly cacheInputs: (windowed: boolean) => CacheInputs;
+  /** Rows of recurrent state that the sequences read, and those that only move. */
+  readonly stateIds: () => { readonly main: Tensor; readonly extra: Tensor };
+  /** A weight of a layer, or of none, that may be absent. */
+  readonly find: (name: string, layer?: number) => Tensor | undefined;
+}
+
+export function newBuild(structure: Structure): Build {
+  const { sequences, streams } = structure;
+  const tokens = variable('tokens', sequences);
+  const rows = variable('rows');
+  const streamTokens = variable('tokens', sequences / streams);
+  const full = once(() => cacheInputs(structure, tokens, maskOf(structure, variable('cells'), streamTokens)));
+  const windowed = once(() => cacheInputs(structure, tokens, maskOf(structure, variable('windowCells'), streamTokens)));
+  return {
+    ...structure,
+    graph: newGraph(),
+    tokens,
+    sequenceTokens: variable('tokens'),
+    streamTokens,
+    rows,
+    positions: once(() => input('inp_pos', 'I32', [tokens])),
+    positionScale: once(() => input('inp_attn_scale', 'F32', [1, 1, tokens])),
+    outputIds: once(() => input('out_ids', 'I32', [rows])),
+    cacheInputs: (inWindow) => (inWindow ? windowed() : full()),
+    stateIds: once(() => stateIds(sequences)),
+    find: finder(structure),
+  };
+}
+
+/** A weight that must be there. */
+export function weight(build: Build, name: string, layer?: number): Tensor {
+  const found = build.find(name, layer);
+  if (!found) throw new RangeError(`the graph needs ${name} in layer ${layer}`);
+  return found;
+}
+
+/** Root mean square norm with weights: `src/llama-graph.cpp:build_norm`. */
+export const norm = (build: Build, a: Tensor, name: string, layer?: number): Tensor =>
+  mul(rmsNorm(a), weight(build, name, layer));
+
+export const put = (build: Build, a: Tensor): Tensor => expand(build.graph, a);
+
+/** Whether any layer sees a window: then the engine keeps two caches, `src/llama-kv-cache-iswa.cpp`. */
+export const hasWindows = ({ architecture }: Structure): boolean =>
+  Object.values(architecture.blocks).some(({ kind }) => kind === 'sliding' || kind === 'chunked');
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+function finder({ weights, deviceOfWeight, deviceOfLayer }: Structure): Build['find'] {
+  const made = new Map<string, Tensor>();
+  return (name, layer) => {
+    const found = weights.get(layer === undefined ? name : `blk.${layer}.${name}`) ?? weights.get(name);
+    if (!found) return undefined;
+    const place = found.onEveryDevice && layer !== undefined ? deviceOfLayer(layer) : deviceOfWeight(found);
+    const key = `${found.name} on ${place}`;
+    const known = made.get(key);
+    if (known) return known;
+    const leaf = tensor('NONE', found.type, shape(found.ne), [], { name: found.name, place, weight: true });
+    made.set(key, leaf);
+    return leaf;
+  };
+}
+
+const maskOf = ({ flashAttention, streams }: Structure, cells: Size, streamTokens: Size): Tensor =>
+  input('attn_inp_kq_mask', flashAttention ? 'F16' : 'F32', [cells, streamTokens, 1, streams]);
+
+const TURN = 64;
+
+function cacheInputs(structure: Structure, tokens: Size, mask: Tensor): CacheInputs {
+  const { flashAttention, kvTypeK, kvTypeV, architecture } = structure;
+  const attention = Object.values(architecture.blocks).filter((block) => 'kvHeads' in block);
+  const widest = Math.max(0, ...attention.map(({ kvHeads, headDim }) => kvHeads * headDim));
+  const headDim = attention[0]?.headDim ?? 0;
+  const turns = (type: GgmlType) => isQuantised(type) && headDim > 0 && headDim % TURN === 0;
+  const turn = (size: number) => input('attn_inp_rot', 'F32', [size, size]);
+  return {
+    keyIndices: input('attn_inp_k_idxs', 'I64', [tokens]),
+    // Without flash attention values lie transposed, and every element has an index.
+    valueIndices: input('attn_inp_v_idxs', 'I64', [flashAttention ? tokens : scaled(tokens, widest)]),
+    mask,
+    keyTurn: turns(kvTypeK) ? turn(largestTurn(headDim)) : undefined,
+    valueTurn: turns(kvTypeV) ? turn(TURN) : undefined,
+  };
+}
+
+/** Largest power of two, 64 at least, that divides the head: `src/llama-kv-cache.cpp:build_input_k_rot`. */
+function largestTurn(headDim: number): number {
+  let size = TURN;
+  while (headDim % (2 * size) === 0) size *= 2;
+  return size;
+}
+
+/** `src/llama-graph.cpp:build_rs_inp_impl`; a full memory has as many rows as sequences. */
+function stateIds(sequences: number): { main: Tensor; extra: Tensor } {
+  const ids = input('rs_s_copy', 'I32', [sequences]);
+  const element = blockBytes('I32');
+  const strides = (count: number) => shape([element, count * element, count * element, count * element]);
+  return { main: view(ids, [sequences], strides(sequences)), extra: view(ids, [0], strides(0)) };
+}

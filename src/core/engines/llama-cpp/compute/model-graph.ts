@@ -1,0 +1,113 @@
+import type { Block, FeedForward, Mixer } from '../../../../schema/model.js';
+import { InputError } from '../../../../errors.js';
+import type { Steps } from '../../../tensors/stack.js';
+import { attention } from './blocks/attention.js';
+import { dense, moe } from './blocks/feed-forward.js';
+import { gatedDeltaNet } from './blocks/gated-delta-net.js';
+import { latent } from './blocks/latent.js';
+import { mamba2 } from './blocks/mamba2.js';
+import { type Build, newBuild, norm, put, type Structure, weight } from './build.js';
+import type { Graph } from './graph.js';
+import { add, getRows, input, mulMat, scale } from './ops.js';
+import type { Tensor } from './tensor.js';
+
+type Builder<K extends Block['kind']> = (
+  build: Build,
+  block: Extract<Block, { kind: K }>,
+  cur: Tensor,
+  layer: number,
+) => Tensor;
+
+/** What every kind of block computes, from its normed input to what joins the residual. */
+const BUILDERS: { [K in Block['kind']]: Builder<K> } = {
+  full: attention,
+  sliding: attention,
+  chunked: attention,
+  latent,
+  gatedDeltaNet,
+  mamba2,
+  dense,
+  moe,
+};
+
+const buildBlock = (build: Build, block: Mixer | FeedForward, cur: Tensor, layer: number): Tensor =>
+  (BUILDERS[block.kind] as Builder<Block['kind']>)(build, block, cur, layer);
+
+/** A layer of the graph: its number in the file and its blocks. */
+export interface GraphLayer {
+  readonly layer: number;
+  readonly steps: Steps;
+}
+
+/**
+ * The graph of one ubatch that buffers are reserved for: `src/models/<name>.cpp`, `src/llama-graph.cpp`.
+ *
+ * @param layers those to compute, in order
+ */
+export function modelGraph(structure: Structure, layers: readonly GraphLayer[]): Graph {
+  const build = newBuild(structure);
+  let hidden = embedding(build);
+  layers.forEach(({ layer, steps }, index) => {
+    hidden = graphLayer(build, steps, hidden, { layer, isLast: index === layers.length - 1 });
+  });
+  put(build, logits(build, hidden));
+  return build.graph;
+}
+
+const scales = ({ family }: Build, what: 'embedding' | 'residual' | 'logits', a: Tensor): Tensor =>
+  family.scales?.includes(what) ? scale(a) : a;
+
+/** Rows of the embedding. The other way in, embeddings as such, is allocated though nobody reads it. */
+function embedding(build: Build): Tensor {
+  const rows = put(build, getRows(weight(build, 'token_embd.weight'), input('inp_tokens', 'I32', [build.tokens])));
+  put(build, input('inp_embd', 'F32', [build.architecture.hiddenSize, build.tokens]));
+  return put(build, scales(build, 'embedding', rows));
+}
+
+interface Position {
+  readonly layer: number;
+  readonly isLast: boolean;
+}
+
+function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast }: Position): Tensor {
+  const { family, ffnNorm } = build;
+  const [mixer, feedForward] = blocksOf(steps);
+  const normed = norm(build, hidden, 'attn_norm.weight', layer);
+  if (family.expandsNorm) put(build, normed);
+  const choose = (a: Tensor) => (isLast && !family.choosesRows ? getRows(a, build.outputIds()) : a);
+  const mixed = choose(buildBlock(build, mixer, normed, layer));
+  const middle = join(build, mixed, choose(hidden), 'post_attention_norm.weight', layer);
+  const inner = norm(build, middle, `${ffnNorm}.weight`, layer);
+  return join(build, buildBlock(build, feedForward, inner, layer), middle, 'post_ffw_norm.weight', layer);
+}
+
+/** Adds a block's output to the residual, normed first where norms stand on both sides. */
+function join(build: Build, out: Tensor, residual: Tensor, postNorm: string, layer: number): Tensor {
+  const sandwich = build.architecture.norm.placement === 'sandwich';
+  return add(scales(build, 'residual', sandwich ? norm(build, out, postNorm, layer) : out), residual);
+}
+
+function blocksOf(steps: Steps): [Mixer, FeedForward] {
+  const [mixer, feedForward, ...more] = steps;
+  if (mixer?.length !== 1 || feedForward?.length !== 1 || more.length > 0) {
+    throw new InputError('not-understood', { field: 'a layer that is not a mixer and a feed-forward', engine: 'llama.cpp' });
+  }
+  return [mixer[0] as Mixer, feedForward[0] as FeedForward];
+}
+
+/** The last norm and the output matrix. What the caller may read is an output and never freed. */
+function logits(build: Build, hidden: Tensor): Tensor {
+  const { choosesRows } = build.family;
+  const kept: Tensor[] = [];
+  const chosen = (a: Tensor): Tensor => {
+    kept.push(a);
+    return getRows(a, build.outputIds());
+  };
+  const last = choosesRows === 'afterLayers' ? chosen(hidden) : hidden;
+  const normed = norm(build, last, 'output_norm.weight');
+  const embedded = choosesRows === 'afterNorm' ? chosen(normed) : normed;
+  const head = build.find('output.weight') ?? weight(build, 'tied_output.weight');
+  const out = scales(build, 'logits', mulMat(head, embedded));
+  for (const tensor of [...kept, embedded, out]) tensor.output = true;
+  return out;
+}

@@ -1,0 +1,118 @@
+import { plus, product, type Size, scaled, times } from './size.js';
+import { elementsOf, type ElementType, type Op, rowSize, type Shape, shape, stridesOf, type Tensor, tensor } from './tensor.js';
+
+// Every operation that the planned graphs use, with the shape of its result: `ggml/src/ggml.c`.
+
+/** A leaf that the caller fills before each run. */
+export const input = (name: string, type: ElementType, ne: readonly Size[]): Tensor =>
+  tensor('NONE', type, shape(ne), [], { name, input: true });
+
+/** A new tensor shaped like its first source: sums, products, norms, rotations, activations. */
+function like(op: Op): (...src: (Tensor | undefined)[]) => Tensor {
+  return (...src) => {
+    const present = src.filter((source) => source !== undefined);
+    return tensor(op, present[0]!.type, present[0]!.ne, present);
+  };
+}
+
+export const add = like('ADD');
+export const addId = like('ADD_ID');
+export const mul = like('MUL');
+export const div = like('DIV');
+export const clamp = like('CLAMP');
+export const scale = like('SCALE');
+export const fill = like('FILL');
+export const unary = like('UNARY');
+export const glu = like('GLU');
+export const rmsNorm = like('RMS_NORM');
+export const rope = like('ROPE');
+export const softMax = like('SOFT_MAX');
+
+export const mulMat = (a: Tensor, b: Tensor): Tensor => tensor('MUL_MAT', 'F32', [a.ne[1], b.ne[1], b.ne[2], b.ne[3]], [a, b]);
+
+export const mulMatId = (stack: Tensor, b: Tensor, ids: Tensor): Tensor =>
+  tensor('MUL_MAT_ID', 'F32', [stack.ne[1], ids.ne[0], b.ne[2], 1], [stack, b, ids]);
+
+export const getRows = (a: Tensor, ids: Tensor): Tensor =>
+  tensor('GET_ROWS', a.type === 'I32' ? 'I32' : 'F32', [a.ne[0], ids.ne[0], ids.ne[1], ids.ne[2]], [a, ids]);
+
+export const sumRows = (a: Tensor): Tensor => tensor('SUM_ROWS', a.type, [1, a.ne[1], a.ne[2], a.ne[3]], [a]);
+
+export const repeat = (a: Tensor, ne: readonly Size[]): Tensor => tensor('REPEAT', a.type, shape(ne), [a]);
+
+export const concat = (a: Tensor, b: Tensor): Tensor =>
+  tensor('CONCAT', a.type, [plus(a.ne[0], b.ne[0]), a.ne[1], a.ne[2], a.ne[3]], [a, b]);
+
+/** A contiguous copy, in a shape of its own if one is given. */
+export const cont = (a: Tensor, ne: readonly Size[] = a.ne): Tensor => tensor('CONT', a.type, shape(ne), [a]);
+
+export const cast = (a: Tensor, type: ElementType): Tensor => tensor('CPY', type, a.ne, [a]);
+
+/** Queries, keys, values, mask, and sinks if the layer has them. */
+export function flashAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, sinks: Tensor | undefined): Tensor {
+  const src = sinks ? [q, k, v, mask, sinks] : [q, k, v, mask];
+  return tensor('FLASH_ATTN_EXT', 'F32', [v.ne[0], q.ne[2], q.ne[1], q.ne[3]], src);
+}
+
+/** Indices of the largest `count` of each row: a full sort and a view of its head. */
+export function topK(a: Tensor, count: number): Tensor {
+  const sorted = tensor('ARGSORT', 'I32', a.ne, [a]);
+  return view(sorted, [count, a.ne[1], a.ne[2], a.ne[3]], stridesOf(sorted));
+}
+
+/** Convolution of rows of `kernel - 1 + tokens` with a kernel: `[channels, tokens, sequences]`. */
+export const ssmConv = (a: Tensor, kernel: Tensor): Tensor =>
+  tensor('SSM_CONV', 'F32', [kernel.ne[1], plus(plus(a.ne[0], scaled(kernel.ne[0], -1)), 1), a.ne[2], 1], [a, kernel]);
+
+/** Outputs of all tokens and the last states, in one row. Sources: states, x, dt, A, B, C, ids. */
+export function ssmScan(src: readonly [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]): Tensor {
+  const [states, x, , , , , ids] = src;
+  const stateElements = product([states.ne[0], states.ne[1], states.ne[2], ids.ne[0]]);
+  return tensor('SSM_SCAN', 'F32', [plus(elementsOf(x), stateElements), 1, 1, 1], [...src]);
+}
+
+/** Outputs of all tokens and the last states. Sources: q, k, v, gate, beta, state. */
+export function gatedDeltaNet(src: readonly [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]): Tensor {
+  const [size, heads, tokens, sequences] = src[2].ne;
+  const rows = plus(times(tokens, sequences), times(size, sequences));
+  return tensor('GATED_DELTA_NET', 'F32', [times(size, heads), rows, 1, 1], [...src]);
+}
+
+// Views: no memory of their own.
+
+function viewOf(op: Op, a: Tensor, ne: Shape, nb: Shape | undefined, src: Tensor[]): Tensor {
+  return tensor(op, a.type, ne, src, { root: a.root ?? a, ...(nb ? { nb } : {}) });
+}
+
+/** Part of a tensor, with strides in bytes; contiguous without them. */
+export const view = (a: Tensor, ne: readonly Size[], nb?: Shape): Tensor => viewOf('VIEW', a, shape(ne), nb, [a]);
+
+export const reshape = (a: Tensor, ne: readonly Size[]): Tensor => viewOf('RESHAPE', a, shape(ne), undefined, [a]);
+
+/** The first elements of every row, or as many from further on: the strides stay those of the whole. */
+export const columns = (a: Tensor, count: number): Tensor => view(a, [count, a.ne[1], a.ne[2], a.ne[3]], stridesOf(a));
+
+/** Part of every row, cut into heads. */
+export function headColumns(a: Tensor, headDim: number, heads: number): Tensor {
+  const [element, row, plane] = stridesOf(a);
+  return view(a, [headDim, heads, a.ne[1], a.ne[2]], [element, rowSize(a.type, headDim), row, plane]);
+}
+
+/** Dimensions 1 and 2 exchanged: the only permutation of the planned graphs, its own inverse. */
+export function permute(a: Tensor): Tensor {
+  const nb = stridesOf(a);
+  return viewOf('PERMUTE', a, [a.ne[0], a.ne[2], a.ne[1], a.ne[3]], [nb[0], nb[2], nb[1], nb[3]], [a]);
+}
+
+export function transpose(a: Tensor): Tensor {
+  const nb = stridesOf(a);
+  return viewOf('TRANSPOSE', a, [a.ne[1], a.ne[0], a.ne[2], a.ne[3]], [nb[1], nb[0], nb[2], nb[3]], [a]);
+}
+
+/** Writes rows of `b` into `a`, whose memory the result shares. */
+export const setRows = (a: Tensor, b: Tensor, ids: Tensor): Tensor => viewOf('SET_ROWS', a, a.ne, a.nb, [b, ids, a]);
+
+/** Copies `a` into `b`, whose memory the result shares. */
+export const copy = (a: Tensor, b: Tensor): Tensor => viewOf('CPY', b, b.ne, b.nb, [a, b]);
+
+export const scaleInPlace = (a: Tensor): Tensor => viewOf('SCALE', a, a.ne, a.nb, [a]);

@@ -1,0 +1,74 @@
+import { setups, type Setup } from './core/setups.js';
+import { type Sheet, sheetOf } from './core/sheet.js';
+import { withContext } from './core/solve/context.js';
+import { plan } from './core/plan.js';
+import { candidatesOf, type Planner } from './planner.js';
+import type { Model } from './schema/model.js';
+import type { Request } from './schema/request.js';
+
+/** Weight formats that people choose among. */
+const USUAL_QUANTS = ['BF16', 'Q8_0', 'Q6_K', 'Q5_K_M', 'Q4_K_M', 'Q3_K_M', 'Q2_K'];
+
+/** The contexts that a sheet shows; a model that holds fewer has its own range. */
+const LONG_CONTEXTS = [1024, 499_712, 1_000_448];
+const CONTEXTS = [1024, 8192, 32_768];
+
+/** Memory of one weight format at several contexts. */
+export interface GridRow {
+  readonly quant: string;
+  readonly cells: readonly { readonly contextTokens: number; readonly totalBytes: number }[];
+}
+
+/** Everything about one model: its spec, what follows from it, and what would hold it. */
+export type ModelSheet = Omit<Model, 'sources'> &
+  Sheet & {
+    readonly sources: Model['sources'];
+    readonly activePublished?: string;
+    readonly familyMembers: readonly string[];
+    readonly grid: readonly GridRow[];
+    readonly hardware: { readonly quant: string; readonly contextTokens: number; readonly setups: readonly Setup[] };
+  };
+
+/**
+ * One model's full sheet.
+ *
+ * @param request the model, and for the hardware perhaps a weight format and a context
+ * @throws InputError for an unknown model, or one that the engine does not load
+ */
+export async function modelSheet(planner: Planner, request: Request): Promise<ModelSheet> {
+  const model = await planner.model(request.model);
+  const active = model.published?.active;
+  return {
+    ...model,
+    ...sheetOf(model),
+    ...(active ? { activePublished: active } : {}),
+    familyMembers: familyOf(planner, model),
+    grid: await gridOf(planner, model, request.model),
+    hardware: await hardwareOf(planner, request),
+  };
+}
+
+function familyOf({ catalog }: Planner, { id, family }: Model): string[] {
+  return catalog.models.filter((other) => family !== undefined && other.family === family && other.id !== id).map((other) => other.id);
+}
+
+async function gridOf(planner: Planner, model: Model, name: string): Promise<GridRow[]> {
+  const most = Math.max(model.context.native, model.context.extended?.tokens ?? 0);
+  const usual = most >= LONG_CONTEXTS.at(-1)! ? LONG_CONTEXTS : [...CONTEXTS.filter((tokens) => tokens < most), most];
+  const released = (await planner.ask({ model: name })).question.quant;
+  const quants = USUAL_QUANTS.includes(released) ? USUAL_QUANTS : [released, ...USUAL_QUANTS];
+  const rows = quants.map(async (quant): Promise<GridRow | undefined> => {
+    const { prepared, question } = await planner.ask({ model: name, quant });
+    const totalAt = (contextTokens: number) => plan(prepared, withContext(question, contextTokens)).memory.totalBytes;
+    return { quant, cells: usual.map((contextTokens) => ({ contextTokens, totalBytes: totalAt(contextTokens) })) };
+  });
+  return (await Promise.all(rows)).filter((row) => row !== undefined);
+}
+
+async function hardwareOf(planner: Planner, request: Request): Promise<ModelSheet['hardware']> {
+  const { prepared, question } = await planner.ask(request);
+  const answer = plan(prepared, question);
+  const found = setups(prepared, question, answer, candidatesOf(planner.catalog, question.engine));
+  return { quant: question.quant, contextTokens: answer.request.contextTokens, setups: found };
+}
+

@@ -1,0 +1,29 @@
+import type { Plan } from '../core/plan.js';
+import type { ErrorArgs, ErrorCode } from '../errors.js';
+import type { ErrorDocument, PlanDocument } from '../schema/result.js';
+import { errorWords, noteWords } from './messages.js';
+
+/** Who wrote a document: the program's version and the hash of its data. */
+export interface Generator {
+  readonly version: string;
+  readonly data: string;
+}
+
+/** The envelope that every JSON document of this program is. */
+export function envelope<K extends string, T extends object>(kind: K, { version, data }: Generator, body: T) {
+  return { schemaVersion: 1 as const, kind, generator: { name: 'llmspec' as const, version, data }, ...body };
+}
+
+/** A plan as the document that `vram --json` and `batch` write. */
+export function planDocument(plan: Plan, generator: Generator, id: unknown = null): PlanDocument {
+  const notes = plan.notes.map(({ code, args }) => ({ code, args, message: noteWords(code, args) }));
+  return envelope('plan', generator, { id: id ?? null, ...plan, notes });
+}
+
+/** An error as a document. */
+export function errorDocument(code: ErrorCode, args: ErrorArgs, exitCode: number, id: unknown = null): ErrorDocument {
+  return { schemaVersion: 1, kind: 'error', id: id ?? null, error: { code, exitCode, ...errorWords(code, args) } };
+}
+
+/** A document for a file or a pipe: indented, one newline at the end. */
+export const jsonText = (document: object): string => `${JSON.stringify(document, null, 2)}\n`;

@@ -1,0 +1,243 @@
+import type { ModelEntry } from '../catalog/index.js';
+import type { ModelSheet } from '../model-sheet.js';
+import type { Block as LayerBlock, Vision } from '../schema/model.js';
+import { formatBytes } from '../units/bytes.js';
+import { formatCount, grouped } from '../units/numbers.js';
+import { formatTokens } from '../units/tokens.js';
+import type { Block, Document, Table } from './document.js';
+import { PART_NAMES } from './plan.js';
+
+/** The catalogue, or what a query left of it. */
+export function modelsPage(models: readonly ModelEntry[], query: readonly string[]): Document {
+  const table: Table = {
+    columns: [
+      { id: 'id', name: 'Model', kind: 'text' },
+      { id: 'maker', name: 'Maker', kind: 'text' },
+      { id: 'total_parameters', name: 'Total', kind: 'count' },
+      { id: 'active_parameters', name: 'Active', kind: 'count' },
+      { id: 'context_tokens', name: 'Context', kind: 'tokens' },
+      { id: 'released', name: 'Released', kind: 'text' },
+    ],
+    rows: models.map((model) => [model.id, model.maker, model.totalParameters, model.activeParameters, model.contextTokens, model.released]),
+  };
+  const asked = query.length > 0 ? ` for "${query.join(' ')}"` : '';
+  const headline = `${models.length} model${models.length === 1 ? '' : 's'}${asked}`;
+  const last = models[0] ? `One sheet: llmspec models show ${models[0].id}` : 'List them all: llmspec models';
+  return { headline, blocks: [table, { lines: [last] }], csv: table };
+}
+
+/** One model's sheet: what a model page has, and what it lacks. */
+export function modelPage(sheet: ModelSheet): Document {
+  const grid = gridTable(sheet);
+  return {
+    headline: `${sheet.name} (${sheet.id})`,
+    blocks: [
+      ...(sheet.about ? [{ lines: [sheet.about] }] : []),
+      factsTable(sheet),
+      { title: 'Architecture', lines: architectureLines(sheet) },
+      rolesTable(sheet),
+      grid,
+      hardwareTable(sheet),
+      benchmarksTable(sheet),
+      disputedBlock(sheet),
+      namesBlock(sheet),
+      sourcesBlock(sheet),
+    ],
+    csv: grid,
+  };
+}
+
+const total = (bytes: readonly { readonly bytes: number }[]): number => bytes.reduce((sum, entry) => sum + entry.bytes, 0);
+
+function factsTable(sheet: ModelSheet): Table {
+  const { parameters, context, architecture, published } = sheet;
+  const [mixer] = sheet.mixers.filter(({ block }) => 'heads' in block);
+  const heads = mixer?.block && 'heads' in mixer.block ? mixer.block.heads : undefined;
+  const experts = sheet.feedForwards.find(({ block }) => block.kind === 'moe')?.block;
+  const facts: [string, string | undefined][] = [
+    ['Total parameters', `${formatCount(parameters.total)} (${grouped(parameters.total)})${words(published?.total)}`],
+    ['Active parameters', `${formatCount(parameters.active)} (${grouped(parameters.active)})${words(published?.active)}`],
+    ['MTP parameters', parameters.mtp ? `${formatCount(parameters.mtp)}, not in the total` : undefined],
+    ['Context length', contextWords(context)],
+    ['Modality', sheet.modalities && `${sheet.modalities.input.join(' + ')} in, ${sheet.modalities.output.join(' + ')} out`],
+    ['Architecture', experts ? 'mixture of experts' : 'dense'],
+    ['Maker, family', [sheet.maker, sheet.family].filter(Boolean).join(', ')],
+    ['License', sheet.license],
+    ['Release date', sheet.released],
+    ['Knowledge cutoff', sheet.knowledgeCutoff],
+    ['Released format', sheet.releasedFormat ?? 'BF16'],
+    ['Experts', experts?.kind === 'moe' ? `${experts.experts} routed${experts.shared ? ' + 1 shared' : ''} in a layer` : undefined],
+    ['Active experts', experts?.kind === 'moe' ? `${experts.activeExperts} routed${experts.shared ? ' + 1 shared' : ''}` : undefined],
+    ['Attention structure', [...new Set(sheet.mixers.map(({ block }) => MIXERS[block.kind]?.(block) ?? block.kind))].join('; ')],
+    ['Hidden size', grouped(architecture.hiddenSize)],
+    ['Layers', grouped(sheet.layers)],
+    ['Attention heads', heads === undefined ? undefined : String(heads)],
+    ['Key-value heads', kvHeads(mixer?.block)],
+    ['Vocabulary', `${grouped(architecture.vocabSize)}, embeddings ${architecture.tiedEmbeddings ? 'tied' : 'not tied'}`],
+    ['Activation function', ACTIVATIONS[architecture.activation ?? 'silu']],
+    ['Normalisation', `RMSNorm, epsilon ${architecture.norm.epsilon}${architecture.norm.placement === 'sandwich' ? ', before and after each block' : ''}`],
+    ['Position embedding', positionWords(sheet)],
+    ['Cache per token', `${formatBytes(total(sheet.cacheBytesPerToken))} at 16 bits, until windows are full`],
+  ];
+  return {
+    columns: [
+      { id: 'fact', name: 'Fact', kind: 'text' },
+      { id: 'value', name: 'Value', kind: 'text' },
+    ],
+    rows: facts.filter(([, value]) => value),
+  };
+}
+
+const words = (published: string | undefined): string => (published ? `; maker's figure ${published}` : '');
+
+const ACTIVATIONS: Record<string, string> = {
+  silu: 'SwiGLU (SiLU gate)',
+  gelu: 'GeGLU (GELU gate)',
+  swigluoai: 'SwiGLU, clamped (SiLU gate)',
+};
+
+function contextWords({ native, extended, advertised }: ModelSheet['context']): string {
+  const short = formatTokens(native) === String(native) ? '' : ` (${formatTokens(native)})`;
+  const more = extended ? `; ${grouped(extended.tokens)} with ${extended.how}` : '';
+  return `${grouped(native)}${short}${more}${advertised ? `; advertised as ${advertised}` : ''}`;
+}
+
+function kvHeads(block: LayerBlock | undefined): string | undefined {
+  if (block?.kind === 'latent') return 'one latent for all';
+  return block && 'kvHeads' in block ? String(block.kvHeads) : undefined;
+}
+
+function positionWords({ architecture, mixers }: ModelSheet): string {
+  const { rope } = architecture;
+  if (!rope) return 'none (NoPE)';
+  const without = mixers.filter(({ block }) => 'rope' in block && block.rope === false);
+  const scaling = rope.scaling ? `, ${rope.scaling.kind} scaling × ${rope.scaling.factor}` : '';
+  const part = rope.dim ? `, over ${rope.dim} dimensions` : '';
+  const mixed = without.length > 0 ? `; none in ${without.map(({ name, layers }) => `${layers} ${name} layers`).join(', ')} (iRoPE)` : '';
+  return `RoPE, theta ${grouped(rope.theta)}${part}${scaling}${mixed}`;
+}
+
+/** What each kind of block is called, in words. */
+const MIXERS: Record<string, (block: LayerBlock) => string> = {
+  full: groupedQuery,
+  sliding: groupedQuery,
+  chunked: groupedQuery,
+  latent: () => 'multi-head latent attention (MLA)',
+  gatedDeltaNet: () => 'gated delta net (linear)',
+  mamba2: () => 'Mamba-2 (state space)',
+};
+
+function groupedQuery(block: LayerBlock): string {
+  return 'kvHeads' in block && block.kvHeads === block.heads ? 'multi-head attention (MHA)' : 'grouped-query attention (GQA)';
+}
+
+const SHAPES: { [K in LayerBlock['kind']]: (block: Extract<LayerBlock, { kind: K }>) => string } = {
+  full: (block) => `full attention, ${headWords(block)}`,
+  sliding: (block) => `sliding-window attention over ${grouped(block.window)} tokens, ${headWords(block)}`,
+  chunked: (block) => `attention in chunks of ${grouped(block.window)} tokens, ${headWords(block)}`,
+  latent: ({ heads, kvRank, ropeDim, queryRank }) =>
+    `latent attention, ${heads} heads, latent ${kvRank} + ${ropeDim} rotary${queryRank ? `, query rank ${queryRank}` : ''}`,
+  gatedDeltaNet: ({ keyHeads, valueHeads, keyDim }) => `gated delta net, ${keyHeads} key and ${valueHeads} value heads of ${keyDim}`,
+  mamba2: ({ heads, headDim, stateDim }) => `Mamba-2, ${heads} heads of ${headDim}, state ${stateDim}`,
+  dense: ({ intermediateSize }) => `dense feed-forward, width ${grouped(intermediateSize)}`,
+  moe: ({ experts, activeExperts, intermediateSize, shared }) =>
+    `${experts} routed experts of width ${grouped(intermediateSize)}, ${activeExperts} active${shared ? `, 1 shared of width ${grouped(shared.intermediateSize)}` : ''}`,
+};
+
+const headWords = ({ heads, kvHeads, headDim }: { heads: number; kvHeads: number; headDim: number }): string =>
+  `${heads} query and ${kvHeads} key-value heads of ${headDim}`;
+
+function architectureLines({ mixers, feedForwards, architecture, layers }: ModelSheet): string[] {
+  const lines = [...mixers, ...feedForwards].map(({ layers: count, block }) => {
+    const shape = SHAPES[block.kind] as (block: LayerBlock) => string;
+    return `- ${count} of ${layers} layers: ${shape(block)}`;
+  });
+  if (architecture.vision) lines.push(`- ${visionWords(architecture.vision)}`);
+  if (architecture.mtp) lines.push(`- ${architecture.mtp.modules} module for multi-token prediction${architecture.mtp.ownEmbedding ? ', with its own embedding and head' : ''}`);
+  return lines;
+}
+
+const visionWords = ({ layers, hiddenSize, imageSize, patchSize }: Vision): string =>
+  `vision tower: ${layers} layers, width ${grouped(hiddenSize)}, images of ${imageSize} in patches of ${patchSize}, with a projector`;
+
+function rolesTable({ byRole, parameters }: ModelSheet): Table {
+  return {
+    title: 'Parameters by role',
+    columns: [
+      { id: 'role', name: 'Role', kind: 'text' },
+      { id: 'total', name: 'Total', kind: 'number' },
+      { id: 'active', name: 'Active', kind: 'number' },
+      { id: 'share', name: 'Share', kind: 'share' },
+    ],
+    rows: byRole.map(({ role, total, active }) => [PART_NAMES[role] ?? role, total, active, total / parameters.total]),
+  };
+}
+
+function gridTable({ grid }: ModelSheet): Table {
+  const contexts = grid[0]?.cells ?? [];
+  return {
+    title: 'Memory in llama.cpp, one sequence',
+    columns: [
+      { id: 'quant', name: 'Format', kind: 'text' },
+      ...contexts.map(({ contextTokens }) => ({ id: `bytes_at_${contextTokens}`, name: formatTokens(contextTokens), kind: 'bytes' as const })),
+    ],
+    rows: grid.map(({ quant, cells }) => [quant, ...cells.map(({ totalBytes }) => totalBytes)]),
+  };
+}
+
+const MOST_SETUPS = 12;
+
+function hardwareTable({ hardware }: ModelSheet): Table {
+  const { quant, contextTokens, setups } = hardware;
+  return {
+    title: `GPUs that would hold it: ${quant}, ${grouped(contextTokens)} tokens (-q and -c choose)`,
+    columns: [
+      { id: 'gpu', name: 'Setup', kind: 'text' },
+      { id: 'headroom_bytes', name: 'Free on the fullest', kind: 'bytes' },
+      { id: 'level', name: '', kind: 'text' },
+    ],
+    rows: setups
+      .slice(0, MOST_SETUPS)
+      .map(({ gpu, count, headroomBytes, level }) => [`${count} × ${gpu}`, headroomBytes, level === 'tight' ? 'tight' : '']),
+  };
+}
+
+function benchmarksTable({ benchmarks = [] }: ModelSheet): Table {
+  return {
+    title: 'Benchmarks',
+    columns: [
+      { id: 'benchmark', name: 'Benchmark', kind: 'text' },
+      { id: 'variant', name: 'Variant', kind: 'text' },
+      { id: 'shots', name: 'Shots', kind: 'number' },
+      { id: 'score', name: 'Score', kind: 'text' },
+      { id: 'rank', name: 'Rank', kind: 'text' },
+    ],
+    rows: benchmarks.map(({ name, variant, shots, score, rank }) => [
+      name,
+      variant,
+      shots,
+      score,
+      rank ? `#${rank.place}, ${rank.board}${rank.date ? `, ${rank.date}` : ''}` : undefined,
+    ]),
+  };
+}
+
+function disputedBlock({ disputed = [] }: ModelSheet): Block {
+  return {
+    title: 'Disputed claims, not used here',
+    lines: disputed.map(({ field, claimed, from, why }) => `- ${field}: ${claimed} (${from}). ${why}`),
+  };
+}
+
+function namesBlock({ aliases = [], hubIds = [], variants = [], familyMembers }: ModelSheet): Block {
+  const named = (name: string, list: readonly string[]): string[] => (list.length > 0 ? [`${name}: ${list.join(', ')}`] : []);
+  const others = variants.flatMap(({ hubIds: ids, nativeContext }) => ids.map((id) => `${id} (${grouped(nativeContext)} tokens)`));
+  return {
+    title: 'Names',
+    lines: [...named('Aliases', aliases), ...named('Hub ids', [...hubIds, ...others]), ...named('Family members', familyMembers)],
+  };
+}
+
+function sourcesBlock({ sources }: ModelSheet): Block {
+  return { title: 'Sources', lines: sources.map(({ facts, from, date, note }) => `- ${facts.join(', ')}: ${from}, ${date}${note ? `. ${note}` : ''}`) };
+}

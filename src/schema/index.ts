@@ -1,0 +1,30 @@
+import * as z from 'zod';
+import { engineSchema } from './engine.js';
+import { gpuSchema } from './gpu.js';
+import { modelSchema } from './model.js';
+import { quantSchema } from './quant.js';
+import { requestSchema } from './request.js';
+import { errorSchema, planSchema } from './result.js';
+
+/** Everything that has a published shape: one line each. */
+export const SCHEMAS = {
+  model: modelSchema,
+  gpu: gpuSchema,
+  quant: quantSchema,
+  engine: engineSchema,
+  request: requestSchema,
+  plan: planSchema,
+  error: errorSchema,
+} as const;
+
+const VERSION = 1;
+
+/**
+ * The JSON Schema of a shape, draft 2020-12.
+ *
+ * @example jsonSchema('model').$id // 'urn:llmspec:schema:1:model'
+ */
+export function jsonSchema(name: keyof typeof SCHEMAS): object {
+  const { $schema, ...shape } = z.toJSONSchema(SCHEMAS[name], { io: 'input' });
+  return { $schema, $id: `urn:llmspec:schema:${VERSION}:${name}`, ...shape };
+}
