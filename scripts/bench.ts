@@ -14,7 +14,13 @@ const LINES = 100_000;
 /** Requests over the whole catalogue: formats, contexts, cards and cache types in turn, the same every time. */
 function mixedLines(planner: Planner): string[] {
   const quants = ['q4', 'Q8_0', 'Q6_K', 'BF16', 'IQ4_XS'];
-  const devices = [[{ gpu: 'rtx-4090', count: 2 }], [], [{ gpu: null, count: 1 }], [{ gpu: 'h100', count: 8 }], [{ memoryBytes: 25769803776, count: 1 }]];
+  const devices = [
+    [{ gpu: 'rtx-4090', count: 2 }],
+    [],
+    [{ gpu: null, count: 1 }],
+    [{ gpu: 'h100', count: 8 }],
+    [{ memoryBytes: 25769803776, count: 1 }],
+  ];
   const kvTypes = ['f16', 'q8_0'];
   const { models } = planner.catalog;
   return Array.from({ length: LINES }, (_, index) => {
@@ -40,7 +46,9 @@ async function plansPerSecond(): Promise<void> {
   const start = performance.now();
   for (const line of lines) characters += JSON.stringify((await answerLine(line, planner)).document).length;
   const seconds = (performance.now() - start) / 1000;
-  console.log(`batch: ${Math.round(LINES / seconds)} plans a second (${LINES} mixed lines, ${characters} characters out)`);
+  console.log(
+    `batch: ${Math.round(LINES / seconds)} plans a second (${LINES} mixed lines, ${characters} characters out)`,
+  );
 }
 
 function milliseconds(args: readonly string[]): number {
@@ -50,7 +58,8 @@ function milliseconds(args: readonly string[]): number {
   return performance.now() - start;
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 function startUp(): void {
   const empty = join(mkdtempSync(join(tmpdir(), 'llmspec-bench-')), 'empty.mjs');
@@ -58,10 +67,13 @@ function startUp(): void {
   const ask = [BIN, 'vram', 'maverick', '--quant', 'q4', '--ctx', '488k'];
   const cases = { empty: [empty], json: [...ask, '--json'], table: ask };
   const times = Object.fromEntries(Object.keys(cases).map((name) => [name, [] as number[]]));
-  for (let run = 0; run < RUNS; run++) for (const [name, args] of Object.entries(cases)) times[name]!.push(milliseconds(args));
+  for (let run = 0; run < RUNS; run++)
+    for (const [name, args] of Object.entries(cases)) times[name]!.push(milliseconds(args));
   const base = median(times.empty!);
   for (const name of ['json', 'table']) {
-    console.log(`start-up, ${name}: ${(median(times[name]!) - base).toFixed(1)} ms over an empty script (${base.toFixed(1)} ms), median of ${RUNS}`);
+    console.log(
+      `start-up, ${name}: ${(median(times[name]!) - base).toFixed(1)} ms over an empty script (${base.toFixed(1)} ms), median of ${RUNS}`,
+    );
   }
 }
 

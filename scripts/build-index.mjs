@@ -17,13 +17,19 @@ function readAll(folder) {
     .map((file) => {
       const text = readFileSync(new URL(file, base), 'utf8');
       hash.update(`${folder}/${file}\n${text}`);
-      return { id: basename(file, '.json'), file: join(folder, file).replaceAll('\\', '/'), spec: JSON.parse(text) };
+      return {
+        id: basename(file, '.json'),
+        file: join(folder, file).replaceAll('\\', '/'),
+        spec: JSON.parse(text),
+      };
     });
 }
 
 const modelFiles = readAll('models');
 const architectureOf = ({ architecture }) =>
-  architecture.sameAs ? architectureOf(modelFiles.find(({ id }) => id === architecture.sameAs).spec) : architecture;
+  architecture.sameAs
+    ? architectureOf(modelFiles.find(({ id }) => id === architecture.sameAs).spec)
+    : architecture;
 
 const models = modelFiles.map(({ id, file, spec }) => {
   const architecture = architectureOf(spec);
@@ -75,8 +81,18 @@ const gpus = readAll('gpus').flatMap(({ id, file, spec }) => {
   return [entry, ...options];
 });
 
-const quants = readAll('quants').map(({ file, spec }) => ({ id: spec.name, file, about: spec.about, kind: spec.kind }));
-const engines = readAll('engines').map(({ id, file, spec }) => ({ id, file, name: spec.name, aliases: spec.aliases ?? [] }));
+const quants = readAll('quants').map(({ file, spec }) => ({
+  id: spec.name,
+  file,
+  about: spec.about,
+  kind: spec.kind,
+}));
+const engines = readAll('engines').map(({ id, file, spec }) => ({
+  id,
+  file,
+  name: spec.name,
+  aliases: spec.aliases ?? [],
+}));
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
 const catalog = { version, data: hash.digest('hex').slice(0, 12), models, gpus, quants, engines };

@@ -24,7 +24,12 @@ export interface Record {
   readonly flash_attn_effective: boolean;
   readonly swa_full: boolean;
   readonly weights_bytes: number;
-  readonly kv_bytes: { readonly total: number; readonly attn: number; readonly swa: number; readonly recurrent: number };
+  readonly kv_bytes: {
+    readonly total: number;
+    readonly attn: number;
+    readonly swa: number;
+    readonly recurrent: number;
+  };
   readonly compute_bytes: number;
   readonly output_bytes: number;
   readonly by_buffer: Readonly<{ [name: string]: Buffers & { readonly compute: number } }>;

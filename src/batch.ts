@@ -42,13 +42,21 @@ function readRequest(value: object) {
   const parsed = requestSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
-  if (issue.code === 'unrecognized_keys') throw new InputError('unknown-key', { name: issue.keys.join(', ') });
+  if (issue.code === 'unrecognized_keys')
+    throw new InputError('unknown-key', { name: issue.keys.join(', ') });
   const what = issue.path.map(String).join('.') || 'request';
-  throw new InputError('bad-number', { what, text: textAt(value, issue.path), expected: issue.message.toLowerCase() });
+  throw new InputError('bad-number', {
+    what,
+    text: textAt(value, issue.path),
+    expected: issue.message.toLowerCase(),
+  });
 }
 
 /** The value that a path of keys leads to, as text. */
 function textAt(value: unknown, path: readonly PropertyKey[]): string {
-  const found = path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value);
+  const found = path.reduce<unknown>(
+    (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
+    value,
+  );
   return found === undefined ? 'nothing' : JSON.stringify(found);
 }

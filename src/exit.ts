@@ -1,7 +1,15 @@
 import type { ErrorCode } from './errors.js';
 
 /** Exit codes of the program; section "Exit codes" of the README says what each means. */
-export const EXIT = { ok: 0, no: 1, wrongQuestion: 2, notUnderstood: 3, bug: 4, network: 5, interrupted: 130 } as const;
+export const EXIT = {
+  ok: 0,
+  no: 1,
+  wrongQuestion: 2,
+  notUnderstood: 3,
+  bug: 4,
+  network: 5,
+  interrupted: 130,
+} as const;
 
 /**
  * The exit code that an error stands for.

@@ -1,7 +1,7 @@
-import { setups, type Setup } from './core/setups.js';
+import { plan } from './core/plan.js';
+import { type Setup, setups } from './core/setups.js';
 import { type Sheet, sheetOf } from './core/sheet.js';
 import { withContext } from './core/solve/context.js';
-import { plan } from './core/plan.js';
 import { candidatesOf, type Planner } from './planner.js';
 import type { Model } from './schema/model.js';
 import type { Request } from './schema/request.js';
@@ -26,7 +26,11 @@ export type ModelSheet = Omit<Model, 'sources'> &
     readonly activePublished?: string;
     readonly familyMembers: readonly string[];
     readonly grid: readonly GridRow[];
-    readonly hardware: { readonly quant: string; readonly contextTokens: number; readonly setups: readonly Setup[] };
+    readonly hardware: {
+      readonly quant: string;
+      readonly contextTokens: number;
+      readonly setups: readonly Setup[];
+    };
   };
 
 /**
@@ -49,18 +53,25 @@ export async function modelSheet(planner: Planner, request: Request): Promise<Mo
 }
 
 function familyOf({ catalog }: Planner, { id, family }: Model): string[] {
-  return catalog.models.filter((other) => family !== undefined && other.family === family && other.id !== id).map((other) => other.id);
+  return catalog.models
+    .filter((other) => family !== undefined && other.family === family && other.id !== id)
+    .map((other) => other.id);
 }
 
 async function gridOf(planner: Planner, model: Model, name: string): Promise<GridRow[]> {
   const most = Math.max(model.context.native, model.context.extended?.tokens ?? 0);
-  const usual = most >= LONG_CONTEXTS.at(-1)! ? LONG_CONTEXTS : [...CONTEXTS.filter((tokens) => tokens < most), most];
+  const usual =
+    most >= LONG_CONTEXTS.at(-1)! ? LONG_CONTEXTS : [...CONTEXTS.filter((tokens) => tokens < most), most];
   const released = (await planner.ask({ model: name })).question.quant;
   const quants = USUAL_QUANTS.includes(released) ? USUAL_QUANTS : [released, ...USUAL_QUANTS];
   const rows = quants.map(async (quant): Promise<GridRow | undefined> => {
     const { prepared, question } = await planner.ask({ model: name, quant });
-    const totalAt = (contextTokens: number) => plan(prepared, withContext(question, contextTokens)).memory.totalBytes;
-    return { quant, cells: usual.map((contextTokens) => ({ contextTokens, totalBytes: totalAt(contextTokens) })) };
+    const totalAt = (contextTokens: number) =>
+      plan(prepared, withContext(question, contextTokens)).memory.totalBytes;
+    return {
+      quant,
+      cells: usual.map((contextTokens) => ({ contextTokens, totalBytes: totalAt(contextTokens) })),
+    };
   });
   return (await Promise.all(rows)).filter((row) => row !== undefined);
 }
@@ -71,4 +82,3 @@ async function hardwareOf(planner: Planner, request: Request): Promise<ModelShee
   const found = setups(prepared, question, answer, candidatesOf(planner.catalog, question.engine));
   return { quant: question.quant, contextTokens: answer.request.contextTokens, setups: found };
 }
-

@@ -1,14 +1,16 @@
-import { type Catalog, type GpuEntry, modelsLike, openCatalog } from './catalog/index.js';
 import { gpuNamed } from './catalog/gpus.js';
+import { type Catalog, modelsLike, openCatalog } from './catalog/index.js';
 import { nearMisses } from './catalog/names.js';
 import { ENGINES, type EngineId, type Explanation } from './core/engines/index.js';
 import { type Overview, overview } from './core/overview.js';
-import { type Candidate } from './core/setups.js';
 import { explainPlan, type Plan, type Prepared, plan, prepareModel } from './core/plan.js';
 import { chooseQuant } from './core/quant/names.js';
 import type { Note, PlannedDevice } from './core/request.js';
 import type { Question } from './core/resolve.js';
+import type { Candidate } from './core/setups.js';
 import { InputError } from './errors.js';
+import { looksLikePath, pathExists } from './importers/paths.js';
+import type { GpuEntry } from './schema/catalog.js';
 import type { Engine } from './schema/engine.js';
 import type { Model } from './schema/model.js';
 import type { DeviceRequest, Request } from './schema/request.js';
@@ -64,7 +66,8 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
     if (choice.kind === 'other-engine') throw otherEngine(choice, request.engine);
     const imatrix = request.imatrix ?? false;
     const key = `${request.model}\n${engineId}\n${choice.name.toLowerCase()}\n${imatrix}`;
-    const ready = prepared.get(key) ?? prepareNow(catalog, { spec, engineId, engine, quant: choice.name, imatrix });
+    const ready =
+      prepared.get(key) ?? prepareNow(catalog, { spec, engineId, engine, quant: choice.name, imatrix });
     prepared.set(key, ready);
     const devices = devicesOf(catalog, request.devices);
     return {
@@ -104,25 +107,31 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
 
 /** In this order: a path by its form, a name of the catalogue, any other path that exists. */
 async function findModel(catalog: Catalog, name: string): Promise<Model> {
-  const files = () => import('./importers/model-file.js');
-  const isPath = /[./\\]/.test(name) && (await files()).looksLikePath(name);
-  if (isPath) return (await files()).readModelFile(name, catalog.architecture);
-  const entry = catalog.findModel(name);
+  const entry = looksLikePath(name) ? undefined : catalog.findModel(name);
   if (entry) return catalog.model(entry, name);
-  const { pathExists, readModelFile } = await files();
-  if (pathExists(name)) return readModelFile(name, catalog.architecture);
-  throw new InputError('unknown-model', { name, near: modelsLike(catalog, name) });
+  if (!looksLikePath(name) && !pathExists(name))
+    throw new InputError('unknown-model', { name, near: modelsLike(catalog, name) });
+  // Only a file of one's own needs its shape checked: the checker is loaded here and nowhere before.
+  const { readModelFile } = await import('./importers/model-file.js');
+  return readModelFile(name, catalog.architecture);
 }
 
 function engineOf(catalog: Catalog, asked: string | undefined): EngineId {
   const entry = asked === undefined ? undefined : catalog.findEngine(asked);
   const id = asked === undefined ? 'llama.cpp' : entry?.id;
   if (id !== undefined && Object.hasOwn(ENGINES, id)) return id as EngineId;
-  throw new InputError('unknown-engine', { name: asked!, known: Object.keys(ENGINES), near: nearMisses(asked!, Object.keys(ENGINES)) });
+  throw new InputError('unknown-engine', {
+    name: asked!,
+    known: Object.keys(ENGINES),
+    near: nearMisses(asked!, Object.keys(ENGINES)),
+  });
 }
 
 /** A format that only serving engines read is their question, unless this engine was asked for by name. */
-function otherEngine({ name, nearest }: { name: string; nearest: string }, engine: string | undefined): InputError {
+function otherEngine(
+  { name, nearest }: { name: string; nearest: string },
+  engine: string | undefined,
+): InputError {
   return engine === undefined
     ? new InputError('unknown-engine', { name: 'vllm', format: name, nearest, known: Object.keys(ENGINES) })
     : new InputError('unknown-quant', { name, engine, nearest });
@@ -130,14 +139,36 @@ function otherEngine({ name, nearest }: { name: string; nearest: string }, engin
 
 function prepareNow(
   catalog: Catalog,
-  { spec, engineId, engine, quant, imatrix }: { spec: Model; engineId: EngineId; engine: Engine; quant: string; imatrix: boolean },
+  {
+    spec,
+    engineId,
+    engine,
+    quant,
+    imatrix,
+  }: { spec: Model; engineId: EngineId; engine: Engine; quant: string; imatrix: boolean },
 ): Prepared {
   const entry = catalog.findQuant(quant);
-  if (!entry) throw new InputError('unknown-quant', { name: quant, engine: engine.name, near: nearMisses(quant, catalog.quants.map(({ id }) => id)) });
+  if (!entry)
+    throw new InputError('unknown-quant', {
+      name: quant,
+      engine: engine.name,
+      near: nearMisses(
+        quant,
+        catalog.quants.map(({ id }) => id),
+      ),
+    });
   const { type } = spec.architecture;
   const architectureName = Object.hasOwn(engine.architectures, type) ? engine.architectures[type] : undefined;
-  if (!architectureName) throw new InputError('not-understood', { field: `architecture.type ${type}`, engine: engine.name });
-  return prepareModel({ model: spec, engineId, architectureName, quant: catalog.quant(entry), imatrix, engine });
+  if (!architectureName)
+    throw new InputError('not-understood', { field: `architecture.type ${type}`, engine: engine.name });
+  return prepareModel({
+    model: spec,
+    engineId,
+    architectureName,
+    quant: catalog.quant(entry),
+    imatrix,
+    engine,
+  });
 }
 
 function tokensOf(asked: Request['contextTokens']): number | 'max' | undefined {
@@ -155,17 +186,34 @@ function plannedDevice(catalog: Catalog, device: DeviceRequest, notes: Note[]): 
   const count = device.count ?? 1;
   if (!('gpu' in device)) {
     const { memoryBytes } = device;
-    return { gpu: null, count, capacityBytes: memoryBytes, usableBytes: memoryBytes, echo: { memoryBytes, count } };
+    return {
+      gpu: null,
+      count,
+      capacityBytes: memoryBytes,
+      usableBytes: memoryBytes,
+      echo: { memoryBytes, count },
+    };
   }
   if (device.gpu === null) {
     const { memoryBytes } = device;
     const limit = memoryBytes === undefined ? {} : { capacityBytes: memoryBytes, usableBytes: memoryBytes };
-    return { gpu: null, count, ...limit, echo: memoryBytes === undefined ? { gpu: null, count } : { memoryBytes, count } };
+    return {
+      gpu: null,
+      count,
+      ...limit,
+      echo: memoryBytes === undefined ? { gpu: null, count } : { memoryBytes, count },
+    };
   }
   const entry = gpuNamed(catalog, device.gpu);
-  if (entry.boards && entry.id !== device.gpu) notes.push({ code: 'gpu-board', args: { asked: device.gpu, id: entry.id, boards: entry.boards } });
+  if (entry.boards && entry.id !== device.gpu)
+    notes.push({ code: 'gpu-board', args: { asked: device.gpu, id: entry.id, boards: entry.boards } });
   if (entry.capacityEstimated) notes.push({ code: 'gpu-estimated', args: { name: entry.name } });
-  return { ...cardMemory(entry, device.memoryBytes), gpu: entry.id, count, echo: { ...device, gpu: entry.id, count } };
+  return {
+    ...cardMemory(entry, device.memoryBytes),
+    gpu: entry.id,
+    count,
+    echo: { ...device, gpu: entry.id, count },
+  };
 }
 
 /** A total that the engine printed is what a program sees: it replaces both of the catalogue's figures. */

@@ -1,5 +1,6 @@
 import { InputError } from '../errors.js';
-import type { Catalog, GpuEntry } from './index.js';
+import type { GpuEntry } from '../schema/catalog.js';
+import type { Catalog } from './index.js';
 import { nearMisses } from './names.js';
 
 /**

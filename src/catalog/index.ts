@@ -1,57 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { DATA_DIR, INDEX_FILE } from '../data-dir.js';
 import { InputError } from '../errors.js';
+import type { EngineEntry, Entry, GpuEntry, ModelEntry, QuantEntry } from '../schema/catalog.js';
 import type { Engine } from '../schema/engine.js';
 import type { Gpu } from '../schema/gpu.js';
 import type { Architecture, Model, ModelFile } from '../schema/model.js';
 import type { Quant } from '../schema/quant.js';
 import { nearMisses, normalised } from './names.js';
-
-interface Entry {
-  readonly id: string;
-  /** Below the data folder. */
-  readonly file: string;
-}
-
-export interface ModelEntry extends Entry {
-  readonly name: string;
-  readonly maker?: string;
-  readonly family?: string;
-  readonly aliases: readonly string[];
-  readonly hubIds: readonly string[];
-  readonly type: string;
-  readonly totalParameters: number;
-  readonly activeParameters: number;
-  readonly contextTokens: number;
-  readonly released?: string;
-  readonly input?: readonly string[];
-}
-
-export interface GpuEntry extends Entry {
-  readonly name: string;
-  readonly vendor: string;
-  readonly segment: string;
-  readonly aliases: readonly string[];
-  readonly boards?: string;
-  readonly capacityBytes: number;
-  readonly capacityEstimated?: true;
-  readonly usableBytes: number;
-  readonly bandwidthBytesPerSecond?: number;
-  readonly backend?: string;
-  readonly multiprocessors?: number;
-  readonly cardsPerNode?: number;
-  readonly releaseYear?: number;
-}
-
-export interface QuantEntry extends Entry {
-  readonly about: string;
-  readonly kind: string;
-}
-
-export interface EngineEntry extends Entry {
-  readonly name: string;
-  readonly aliases: readonly string[];
-}
 
 interface Index {
   readonly version: string;
@@ -88,7 +43,10 @@ export function openCatalog(): Catalog {
   const read = <T>(entry: Entry): T => readJson<T>(DATA_DIR + entry.file);
   const architecture = (id: string): Architecture => {
     const entry = index.models.find((model) => model.id === id);
-    if (!entry) throw new InputError('bad-file', { problem: `sameAs names "${id}", which the catalogue does not have` });
+    if (!entry)
+      throw new InputError('bad-file', {
+        problem: `sameAs names "${id}", which the catalogue does not have`,
+      });
     return geometry(read<ModelFile>(entry));
   };
   const geometry = (file: ModelFile): Architecture =>
@@ -119,10 +77,15 @@ function withVariant(model: Model, hubId: string | undefined): Model {
 }
 
 /** Looks names up in a table made at the first question. */
-function finder<T extends Entry>(entries: readonly T[], namesOf: (entry: T) => string[]): (name: string) => T | undefined {
+function finder<T extends Entry>(
+  entries: readonly T[],
+  namesOf: (entry: T) => string[],
+): (name: string) => T | undefined {
   let table: Map<string, T> | undefined;
   return (name) => {
-    table ??= new Map(entries.flatMap((entry) => namesOf(entry).map((known) => [normalised(known), entry] as const)));
+    table ??= new Map(
+      entries.flatMap((entry) => namesOf(entry).map((known) => [normalised(known), entry] as const)),
+    );
     return table.get(normalised(name));
   };
 }
@@ -137,5 +100,8 @@ function readJson<T>(file: string): T {
 
 /** Names of the catalogue that are like an unknown one. */
 export function modelsLike(catalog: Catalog, name: string): string[] {
-  return nearMisses(name, catalog.models.flatMap(({ id, aliases }) => [id, ...aliases]));
+  return nearMisses(
+    name,
+    catalog.models.flatMap(({ id, aliases }) => [id, ...aliases]),
+  );
 }

@@ -1,5 +1,9 @@
 /** Names are compared without case, and with spaces and underscores as dashes. */
-export const normalised = (name: string): string => name.trim().toLowerCase().replace(/[\s_]+/g, '-');
+export const normalised = (name: string): string =>
+  name
+    .trim()
+    .toLowerCase()
+    .replace(/[\s_]+/g, '-');
 
 /** Steps (insert, delete, replace, swap neighbours) from one word to another. */
 function distance(from: string, to: string): number {
@@ -32,7 +36,10 @@ export function nearMisses(name: string, known: readonly string[], most = 3): st
   const scored = known.map((candidate) => {
     const other = normalised(candidate);
     const contained = wanted.length > 2 && (other.includes(wanted) || wanted.includes(other));
-    return { candidate, score: contained ? Math.abs(other.length - wanted.length) / 100 : distance(wanted, other) };
+    return {
+      candidate,
+      score: contained ? Math.abs(other.length - wanted.length) / 100 : distance(wanted, other),
+    };
   });
   return scored
     .filter(({ score }) => score <= allowed)

@@ -1,5 +1,6 @@
-import { exitCodeOfError, worstExitCode } from '../exit.js';
 import { InputError } from '../errors.js';
+import { exitCodeOfError, worstExitCode } from '../exit.js';
+import { createPlanner } from '../planner.js';
 import type { CommandDefinition } from './index.js';
 import type { Outside } from './outside.js';
 
@@ -28,7 +29,7 @@ export const batch: CommandDefinition = (program, outside, done) => {
 const PIECE = 64 * 1024;
 
 async function run(outside: Outside): Promise<number> {
-  const [{ createPlanner }, { answerLine }] = await Promise.all([import('../planner.js'), import('../batch.js')]);
+  const { answerLine } = await import('../batch.js');
   const planner = createPlanner();
   const exitCodes = new Set<number>();
   let piece = '';

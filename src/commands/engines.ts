@@ -1,8 +1,11 @@
-import { EXIT } from '../exit.js';
+import { openCatalog } from '../catalog/index.js';
+import { ENGINES } from '../core/engines/index.js';
 import { InputError } from '../errors.js';
+import { EXIT } from '../exit.js';
+import { envelope } from '../render/json.js';
 import type { CommandDefinition } from './index.js';
-import type { Outside } from './outside.js';
 import { type OutputFlags, outputFlags, write } from './output.js';
+import type { Outside } from './outside.js';
 
 const EXAMPLES = `
 Examples:
@@ -25,18 +28,18 @@ export const engines: CommandDefinition = (program, outside, done) => {
     .summary('what one engine takes')
     .description('The settings, weight formats, cache types and architectures of one engine.')
     .argument('<engine>', 'name or alias');
-  outputFlags(sheet).action(async (name: string, flags: OutputFlags) => done(await show(name, flags, outside)));
+  outputFlags(sheet).action(async (name: string, flags: OutputFlags) =>
+    done(await show(name, flags, outside)),
+  );
 };
 
 async function list(flags: OutputFlags, outside: Outside): Promise<number> {
-  const { openCatalog } = await import('../catalog/index.js');
   const catalog = openCatalog();
   const found = catalog.engines.map((entry) => catalog.engine(entry));
-  const { envelope } = await import('../render/json.js');
   await write(
     {
       json: () => envelope('list', catalog, { of: 'engines', items: found }),
-      document: async () => (await import('../render/engines.js')).enginesPage(found),
+      document: async () => (await import('../render/pages.js')).enginesPage(found),
     },
     flags,
     outside,
@@ -45,17 +48,15 @@ async function list(flags: OutputFlags, outside: Outside): Promise<number> {
 }
 
 async function show(name: string, flags: OutputFlags, outside: Outside): Promise<number> {
-  const [{ openCatalog }, { ENGINES }] = await Promise.all([import('../catalog/index.js'), import('../core/engines/index.js')]);
   const catalog = openCatalog();
   const entry = catalog.findEngine(name);
   if (!entry) throw new InputError('unknown-engine', { name, known: catalog.engines.map(({ id }) => id) });
   const engine = catalog.engine(entry);
   const options = ENGINES[entry.id as keyof typeof ENGINES].options;
-  const { envelope } = await import('../render/json.js');
   await write(
     {
       json: () => envelope('engine', catalog, { engine: { ...engine, options } }),
-      document: async () => (await import('../render/engines.js')).enginePage(engine, options),
+      document: async () => (await import('../render/pages.js')).enginePage(engine, options),
     },
     flags,
     outside,

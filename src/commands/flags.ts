@@ -83,7 +83,10 @@ function given<K extends string, V>(key: K, value: V | undefined | ''): { [P in 
 function kvTypesFrom({ kv, kvK, kvV }: PlanningFlags): Pick<Request, 'kvTypeK' | 'kvTypeV'> {
   const side = kvK === undefined ? kvV : kvK;
   if (kv !== undefined && side !== undefined) {
-    throw new InputError('contradiction', { one: `--kv ${kv}`, other: kvK === undefined ? '--kv-v' : '--kv-k' });
+    throw new InputError('contradiction', {
+      one: `--kv ${kv}`,
+      other: kvK === undefined ? '--kv-v' : '--kv-k',
+    });
   }
   return { ...given('kvTypeK', kvK ?? kv), ...given('kvTypeV', kvV ?? kv) };
 }
@@ -91,7 +94,8 @@ function kvTypesFrom({ kv, kvK, kvV }: PlanningFlags): Pick<Request, 'kvTypeK' |
 /** A whole number above zero. */
 function parseCount(text: string, what: string): number {
   const count = /^\d+$/.test(text) ? Number(text) : 0;
-  if (!Number.isSafeInteger(count) || count < 1) throw new InputError('bad-number', { what, text, expected: 'a whole number from 1' });
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw new InputError('bad-number', { what, text, expected: 'a whole number from 1' });
   return count;
 }
 
@@ -106,7 +110,8 @@ function limitsFrom(texts: readonly string[] = []): Request['limits'] {
   const limits: NonNullable<Request['limits']> = {};
   for (const text of texts) {
     const key = text.startsWith(PER_DEVICE) ? 'perDeviceBytes' : 'totalBytes';
-    if (limits[key] !== undefined) throw new InputError('contradiction', { one: '--max-memory', other: `a second --max-memory ${text}` });
+    if (limits[key] !== undefined)
+      throw new InputError('contradiction', { one: '--max-memory', other: `a second --max-memory ${text}` });
     limits[key] = parseBytes(text.replace(PER_DEVICE, ''), 'max-memory');
   }
   return texts.length > 0 ? limits : undefined;

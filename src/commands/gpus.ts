@@ -1,9 +1,12 @@
-import type { GpuEntry } from '../catalog/index.js';
+import { gpuNamed } from '../catalog/gpus.js';
+import { openCatalog } from '../catalog/index.js';
 import { EXIT } from '../exit.js';
+import { envelope } from '../render/json.js';
+import type { GpuEntry } from '../schema/catalog.js';
 import type { CommandDefinition } from './index.js';
 import { matching } from './matching.js';
-import type { Outside } from './outside.js';
 import { type OutputFlags, outputFlags, write } from './output.js';
+import type { Outside } from './outside.js';
 
 const EXAMPLES = `
 Examples:
@@ -31,17 +34,22 @@ export const gpus: CommandDefinition = (program, outside, done) => {
   outputFlags(sheet).action(async (gpu: string, flags: OutputFlags) => done(await show(gpu, flags, outside)));
 };
 
-const wordsOf = ({ id, name, vendor, segment, aliases, releaseYear }: GpuEntry): string[] => [id, name, vendor, segment, ...aliases, String(releaseYear)];
+const wordsOf = ({ id, name, vendor, segment, aliases, releaseYear }: GpuEntry): string[] => [
+  id,
+  name,
+  vendor,
+  segment,
+  ...aliases,
+  String(releaseYear),
+];
 
 async function list(query: readonly string[], flags: OutputFlags, outside: Outside): Promise<number> {
-  const { openCatalog } = await import('../catalog/index.js');
   const catalog = openCatalog();
   const found = matching(catalog.gpus, query, wordsOf);
-  const { envelope } = await import('../render/json.js');
   await write(
     {
       json: () => envelope('list', catalog, { of: 'gpus', items: found }),
-      document: async () => (await import('../render/gpus.js')).gpusPage(found, query),
+      document: async () => (await import('../render/pages.js')).gpusPage(found, query),
     },
     flags,
     outside,
@@ -50,15 +58,13 @@ async function list(query: readonly string[], flags: OutputFlags, outside: Outsi
 }
 
 async function show(name: string, flags: OutputFlags, outside: Outside): Promise<number> {
-  const [{ openCatalog }, { gpuNamed }] = await Promise.all([import('../catalog/index.js'), import('../catalog/gpus.js')]);
   const catalog = openCatalog();
   const entry = gpuNamed(catalog, name);
   const gpu = { ...catalog.gpu(entry), id: entry.id };
-  const { envelope } = await import('../render/json.js');
   await write(
     {
       json: () => envelope('gpu', catalog, { gpu }),
-      document: async () => (await import('../render/gpus.js')).gpuPage(entry, gpu),
+      document: async () => (await import('../render/pages.js')).gpuPage(entry, gpu),
     },
     flags,
     outside,

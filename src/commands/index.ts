@@ -9,7 +9,19 @@ import { schema } from './schema.js';
 import { vram } from './vram.js';
 
 /** A command adds itself to the program; its action returns the exit code through `done`. */
-export type CommandDefinition = (program: Command, outside: Outside, done: (exitCode: number) => void) => void;
+export type CommandDefinition = (
+  program: Command,
+  outside: Outside,
+  done: (exitCode: number) => void,
+) => void;
 
 /** Everything that can be asked: one line each. */
-export const COMMANDS: readonly CommandDefinition[] = [vram, models, gpus, quants, engines, batch, schema];
+export const COMMANDS: Readonly<Record<string, CommandDefinition>> = {
+  vram,
+  models,
+  gpus,
+  quants,
+  engines,
+  batch,
+  schema,
+};

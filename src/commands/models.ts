@@ -1,11 +1,14 @@
 import type { Command } from 'commander';
-import type { ModelEntry } from '../catalog/index.js';
+import { openCatalog } from '../catalog/index.js';
 import { EXIT } from '../exit.js';
-import type { Planner } from '../planner.js';
+import { modelSheet } from '../model-sheet.js';
+import { createPlanner } from '../planner.js';
+import { envelope } from '../render/json.js';
+import type { ModelEntry } from '../schema/catalog.js';
 import type { CommandDefinition } from './index.js';
 import { matching } from './matching.js';
-import type { Outside } from './outside.js';
 import { type OutputFlags, outputFlags, write } from './output.js';
+import type { Outside } from './outside.js';
 
 const EXAMPLES = `
 Examples:
@@ -38,22 +41,24 @@ function showCommand(parent: Command, outside: Outside, done: (exitCode: number)
   const command = parent
     .command('show')
     .summary("one model's full sheet")
-    .description('Everything about one model: facts, parameters, memory, hardware, benchmarks, disputed claims, sources.')
+    .description(
+      'Everything about one model: facts, parameters, memory, hardware, benchmarks, disputed claims, sources.',
+    )
     .argument('<model>', 'name, alias or hub id of the catalogue, or the path of a model spec')
     .option('-q, --quant <format>', 'weight format for the hardware that would hold it')
     .option('-c, --ctx <tokens>', 'context for the hardware that would hold it');
-  outputFlags(command).action(async (model: string, flags: ShowFlags) => done(await show(model, flags, outside)));
+  outputFlags(command).action(async (model: string, flags: ShowFlags) =>
+    done(await show(model, flags, outside)),
+  );
 }
 
 async function list(query: readonly string[], flags: OutputFlags, outside: Outside): Promise<number> {
-  const { openCatalog } = await import('../catalog/index.js');
   const catalog = openCatalog();
   const found = matching(catalog.models, query, wordsOf);
-  const { envelope } = await import('../render/json.js');
   await write(
     {
       json: () => envelope('list', catalog, { of: 'models', items: found }),
-      document: async () => (await import('../render/models.js')).modelsPage(found, query),
+      document: async () => (await import('../render/pages.js')).modelsPage(found, query),
     },
     flags,
     outside,
@@ -61,18 +66,38 @@ async function list(query: readonly string[], flags: OutputFlags, outside: Outsi
   return EXIT.ok;
 }
 
-const wordsOf = ({ id, name, maker, family, aliases, hubIds, type, activeParameters, totalParameters }: ModelEntry): string[] =>
-  [id, name, maker ?? '', family ?? '', type, ...aliases, ...hubIds, activeParameters < totalParameters / 2 ? 'moe' : 'dense'];
+const wordsOf = ({
+  id,
+  name,
+  maker,
+  family,
+  aliases,
+  hubIds,
+  type,
+  activeParameters,
+  totalParameters,
+}: ModelEntry): string[] => [
+  id,
+  name,
+  maker ?? '',
+  family ?? '',
+  type,
+  ...aliases,
+  ...hubIds,
+  activeParameters < totalParameters / 2 ? 'moe' : 'dense',
+];
 
 async function show(name: string, flags: ShowFlags, outside: Outside): Promise<number> {
-  const [{ createPlanner }, { modelSheet }] = await Promise.all([import('../planner.js'), import('../model-sheet.js')]);
-  const planner: Planner = createPlanner();
-  const sheet = await modelSheet(planner, { model: name, ...(flags.quant ? { quant: flags.quant } : {}), ...(flags.ctx ? { contextTokens: flags.ctx } : {}) });
-  const { envelope } = await import('../render/json.js');
+  const planner = createPlanner();
+  const sheet = await modelSheet(planner, {
+    model: name,
+    ...(flags.quant ? { quant: flags.quant } : {}),
+    ...(flags.ctx ? { contextTokens: flags.ctx } : {}),
+  });
   await write(
     {
       json: () => envelope('model', planner.catalog, { model: sheet }),
-      document: async () => (await import('../render/models.js')).modelPage(sheet),
+      document: async () => (await import('../render/pages.js')).modelPage(sheet),
     },
     flags,
     outside,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { InputError } from '../errors.js';
-import type { Document } from '../render/document.js';
 import { printable } from '../render/cells.js';
+import type { Document } from '../render/document.js';
 import { jsonText } from '../render/json.js';
 import type { Outside } from './outside.js';
 
@@ -29,8 +29,10 @@ export function outputFlags(command: Command): Command {
  */
 export function formatOf({ format, json }: OutputFlags): Format {
   const asked = FORMATS.find((name) => name === format?.toLowerCase());
-  if (format !== undefined && !asked) throw new InputError('unknown-format', { name: format, known: FORMATS });
-  if (json && asked && asked !== 'json') throw new InputError('contradiction', { one: '--json', other: `--format ${format}` });
+  if (format !== undefined && !asked)
+    throw new InputError('unknown-format', { name: format, known: FORMATS });
+  if (json && asked && asked !== 'json')
+    throw new InputError('contradiction', { one: '--json', other: `--format ${format}` });
   return json ? 'json' : (asked ?? 'table');
 }
 
@@ -51,17 +53,24 @@ export async function write(answer: Answer, flags: OutputFlags, outside: Outside
   if (format === 'csv') for (const note of answer.notes?.() ?? []) outside.err(`note: ${note}\n`);
 }
 
-async function rendered(answer: Answer, format: Format, { flags, outside }: { flags: OutputFlags; outside: Outside }): Promise<string> {
+async function rendered(
+  answer: Answer,
+  format: Format,
+  { flags, outside }: { flags: OutputFlags; outside: Outside },
+): Promise<string> {
   switch (format) {
     case 'json':
       return jsonText(answer.json());
     case 'csv':
-      return (await import('../render/csv.js')).renderCsv((await answer.document()).csv);
+      return (await import('../render/pages.js')).renderCsv((await answer.document()).csv);
     case 'markdown':
-      return (await import('../render/markdown.js')).renderMarkdown(await answer.document());
+      return (await import('../render/pages.js')).renderMarkdown(await answer.document());
     case 'table': {
       const colour = flags.output === undefined && wantsColour(outside);
-      return (await import('../render/text.js')).renderText(await answer.document(), { columns: outside.columns, colour });
+      return (await import('../render/pages.js')).renderText(await answer.document(), {
+        columns: outside.columns,
+        colour,
+      });
     }
   }
 }
@@ -77,6 +86,10 @@ function writeFile(path: string, text: string, outside: Outside): void {
   try {
     outside.writeFile(path, text);
   } catch (error) {
-    throw new InputError('bad-file', { path: printable(path), problem: `it cannot be written: ${(error as Error).message}`, hint: 'Nothing was written.' });
+    throw new InputError('bad-file', {
+      path: printable(path),
+      problem: `it cannot be written: ${(error as Error).message}`,
+      hint: 'Nothing was written.',
+    });
   }
 }

@@ -1,9 +1,12 @@
-import { EXIT } from '../exit.js';
+import { openCatalog } from '../catalog/index.js';
+import { nearMisses } from '../catalog/names.js';
 import { InputError } from '../errors.js';
+import { EXIT } from '../exit.js';
+import { envelope } from '../render/json.js';
 import type { CommandDefinition } from './index.js';
 import { matching } from './matching.js';
-import type { Outside } from './outside.js';
 import { type OutputFlags, outputFlags, write } from './output.js';
+import type { Outside } from './outside.js';
 
 const EXAMPLES = `
 Examples:
@@ -27,18 +30,18 @@ export const quants: CommandDefinition = (program, outside, done) => {
     .summary('the rules of one format')
     .description('Which tensors get which type in one weight format.')
     .argument('<format>', 'exact name, such as Q4_K_M');
-  outputFlags(sheet).action(async (name: string, flags: OutputFlags) => done(await show(name, flags, outside)));
+  outputFlags(sheet).action(async (name: string, flags: OutputFlags) =>
+    done(await show(name, flags, outside)),
+  );
 };
 
 async function list(query: readonly string[], flags: OutputFlags, outside: Outside): Promise<number> {
-  const { openCatalog } = await import('../catalog/index.js');
   const catalog = openCatalog();
   const found = matching(catalog.quants, query, ({ id, about }) => [id, about]);
-  const { envelope } = await import('../render/json.js');
   await write(
     {
       json: () => envelope('list', catalog, { of: 'quants', items: found }),
-      document: async () => (await import('../render/quants.js')).quantsPage(found),
+      document: async () => (await import('../render/pages.js')).quantsPage(found),
     },
     flags,
     outside,
@@ -47,16 +50,22 @@ async function list(query: readonly string[], flags: OutputFlags, outside: Outsi
 }
 
 async function show(name: string, flags: OutputFlags, outside: Outside): Promise<number> {
-  const [{ openCatalog }, { nearMisses }] = await Promise.all([import('../catalog/index.js'), import('../catalog/names.js')]);
   const catalog = openCatalog();
   const entry = catalog.findQuant(name);
-  if (!entry) throw new InputError('unknown-quant', { name, engine: 'llama.cpp', near: nearMisses(name, catalog.quants.map(({ id }) => id)) });
+  if (!entry)
+    throw new InputError('unknown-quant', {
+      name,
+      engine: 'llama.cpp',
+      near: nearMisses(
+        name,
+        catalog.quants.map(({ id }) => id),
+      ),
+    });
   const quant = catalog.quant(entry);
-  const { envelope } = await import('../render/json.js');
   await write(
     {
       json: () => envelope('quant', catalog, { quant }),
-      document: async () => (await import('../render/quants.js')).quantPage(quant),
+      document: async () => (await import('../render/pages.js')).quantPage(quant),
     },
     flags,
     outside,

@@ -25,7 +25,10 @@ export const schema: CommandDefinition = (program, outside, done) => {
 async function run(name: string, outside: Outside): Promise<number> {
   const { SCHEMAS, jsonSchema } = await import('../schema/index.js');
   if (!Object.hasOwn(SCHEMAS, name)) {
-    throw new InputError('unknown-command', { problem: `There is no schema "${name}".`, hint: `Schemas: ${NAMES.join(', ')}.` });
+    throw new InputError('unknown-command', {
+      problem: `There is no schema "${name}".`,
+      hint: `Schemas: ${NAMES.join(', ')}.`,
+    });
   }
   await outside.out(`${JSON.stringify(jsonSchema(name as keyof typeof SCHEMAS), null, 2)}\n`);
   return EXIT.ok;

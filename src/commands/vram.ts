@@ -1,10 +1,10 @@
 import { EXIT } from '../exit.js';
 import { createPlanner } from '../planner.js';
 import { planDocument } from '../render/json.js';
-import type { CommandDefinition } from './index.js';
 import { type PlanningFlags, planningFlags, requestFrom } from './flags.js';
-import type { Outside } from './outside.js';
+import type { CommandDefinition } from './index.js';
 import { formatOf, type OutputFlags, outputFlags, write } from './output.js';
+import type { Outside } from './outside.js';
 
 interface Flags extends PlanningFlags, OutputFlags {
   why?: true;
@@ -28,7 +28,9 @@ export const vram: CommandDefinition = (program, outside, done) => {
   const command = program
     .command('vram')
     .summary('the memory of one deployment, part by part, device by device')
-    .description('The memory of one deployment: part by part, device by device, against what the devices have.')
+    .description(
+      'The memory of one deployment: part by part, device by device, against what the devices have.',
+    )
     .argument('<model>', 'name, alias or hub id of the catalogue, or the path of a model spec');
   outputFlags(planningFlags(command))
     .option('--why', 'every formula with its numbers and source')
@@ -48,7 +50,7 @@ async function run(model: string, flags: Flags, outside: Outside): Promise<numbe
     {
       json: () => (why ? { ...document, why } : document),
       document: async () => {
-        const { planPage } = await import('../render/plan.js');
+        const { planPage } = await import('../render/pages.js');
         const overview = format === 'csv' ? undefined : await planner.overview(request, plan);
         return planPage({ document, overview, why });
       },

@@ -1,6 +1,6 @@
 import { type Plan, type Prepared, plan } from './plan.js';
 import type { Question } from './resolve.js';
-import { CARD_COUNTS, type Candidate, type Setup, setups } from './setups.js';
+import { bestSetups, CARD_COUNTS, type Candidate, type Setup } from './setups.js';
 import { largestContext, withContext } from './solve/context.js';
 
 /** One step of the ladder: what another context would need. */
@@ -36,8 +36,16 @@ const MOST_SETUPS = 6;
  * @param candidates cards to choose setups from; used only where the plan has no limit
  * @example overview(prepared, question, answer, cards).setups[0] // { gpu: 'apple-m3-ultra-512gb', count: 1, ... }
  */
-export function overview(prepared: Prepared, question: Question, answer: Plan, candidates: readonly Candidate[]): Overview {
-  const found = answer.verdict.fits === null ? bestOfEachKind(setups(prepared, question, answer, candidates)) : [];
+export function overview(
+  prepared: Prepared,
+  question: Question,
+  answer: Plan,
+  candidates: readonly Candidate[],
+): Overview {
+  const found =
+    answer.verdict.fits === null
+      ? bestSetups(prepared, question, answer, candidates).slice(0, MOST_SETUPS)
+      : [];
   const next = nextTry({ prepared, question, answer, candidates, found });
   return { ladder: ladderOf(prepared, question), setups: found, ...(next ? { next } : {}) };
 }
@@ -52,17 +60,6 @@ function ladderOf(prepared: Prepared, question: Question): Rung[] {
   });
 }
 
-/** Of every vendor's segment the setup with the fewest cards, then the least memory. */
-function bestOfEachKind(all: readonly Setup[]): Setup[] {
-  const best = new Map<string, Setup>();
-  for (const setup of all) {
-    const kind = `${setup.vendor} ${setup.segment}`;
-    const known = best.get(kind);
-    if (!known || setup.count < known.count) best.set(kind, setup);
-  }
-  return [...best.values()].sort((a, b) => a.usableBytes - b.usableBytes).slice(0, MOST_SETUPS);
-}
-
 interface Situation {
   readonly prepared: Prepared;
   readonly question: Question;
@@ -73,7 +70,8 @@ interface Situation {
 
 function nextTry({ prepared, question, answer, candidates, found }: Situation): NextTry | undefined {
   const { fits } = answer.verdict;
-  if (fits === null) return found[0] ? { kind: 'name-hardware', gpu: found[0].gpu, count: found[0].count } : undefined;
+  if (fits === null)
+    return found[0] ? { kind: 'name-hardware', gpu: found[0].gpu, count: found[0].count } : undefined;
   if (fits) return longerContext(prepared, question, answer);
   return (
     smallerCache(prepared, question, answer) ??
@@ -85,13 +83,18 @@ function nextTry({ prepared, question, answer, candidates, found }: Situation): 
 
 function longerContext(prepared: Prepared, question: Question, answer: Plan): NextTry | undefined {
   const contextTokens = largestContext(prepared, question);
-  return contextTokens && contextTokens > answer.request.contextTokens ? { kind: 'longer-context', contextTokens } : undefined;
+  return contextTokens && contextTokens > answer.request.contextTokens
+    ? { kind: 'longer-context', contextTokens }
+    : undefined;
 }
 
 function smallerCache(prepared: Prepared, question: Question, answer: Plan): NextTry | undefined {
   const { kvTypeK, options } = answer.request;
   if (kvTypeK !== 'f16' || options['flash-attn'] === 'off') return undefined;
-  const smaller = { ...question, request: { ...question.request, kvTypeK: SMALLER_CACHE, kvTypeV: SMALLER_CACHE } };
+  const smaller = {
+    ...question,
+    request: { ...question.request, kvTypeK: SMALLER_CACHE, kvTypeV: SMALLER_CACHE },
+  };
   return plan(prepared, smaller).verdict.fits ? { kind: 'cache-type', type: SMALLER_CACHE } : undefined;
 }
 
@@ -100,7 +103,11 @@ function shorterContext(prepared: Prepared, question: Question): NextTry | undef
   return contextTokens ? { kind: 'shorter-context', contextTokens } : undefined;
 }
 
-function moreCards(prepared: Prepared, question: Question, candidates: readonly Candidate[]): NextTry | undefined {
+function moreCards(
+  prepared: Prepared,
+  question: Question,
+  candidates: readonly Candidate[],
+): NextTry | undefined {
   const [device] = question.devices;
   if (question.devices.length !== 1 || !device?.gpu) return undefined;
   const most = candidates.find(({ gpu }) => gpu === device.gpu)?.cardsPerNode ?? 0;
@@ -113,6 +120,6 @@ function moreCards(prepared: Prepared, question: Question, candidates: readonly 
 
 function otherCards({ prepared, question, answer, candidates }: Situation): NextTry | undefined {
   const unlimited = { ...question, request: { ...question.request, limits: undefined } };
-  const [best] = bestOfEachKind(setups(prepared, unlimited, answer, candidates));
+  const [best] = bestSetups(prepared, unlimited, answer, candidates);
   return best ? { kind: 'other-cards', gpu: best.gpu, count: best.count } : undefined;
 }

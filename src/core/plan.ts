@@ -2,14 +2,14 @@ import type { Engine } from '../schema/engine.js';
 import type { Model } from '../schema/model.js';
 import type { Quant } from '../schema/quant.js';
 import type { PlanDocument } from '../schema/result.js';
+import { requestEcho } from './echo.js';
 import { type DeviceUse, ENGINES, type EngineId, type Estimate, type Explanation } from './engines/index.js';
 import type { PreparedModel } from './engines/llama-cpp/prepare.js';
 import type { Note } from './request.js';
 import { type Question, resolve } from './resolve.js';
-import { countParameters, type Parameters } from './tensors/parameters.js';
 import { tensorsOf } from './tensors/index.js';
+import { countParameters, type Parameters } from './tensors/parameters.js';
 import { verdictOf } from './verdict.js';
-import { requestEcho } from './echo.js';
 
 export type Plan = Omit<PlanDocument, 'schemaVersion' | 'kind' | 'generator' | 'id' | 'notes' | 'why'> & {
   readonly notes: readonly Note[];
@@ -19,7 +19,11 @@ export type Plan = Omit<PlanDocument, 'schemaVersion' | 'kind' | 'generator' | '
 export interface Prepared {
   readonly engineId: EngineId;
   readonly forEngine: PreparedModel;
-  readonly model: { readonly id: string; readonly name: string; readonly parameters: Parameters & { storedElements?: number } };
+  readonly model: {
+    readonly id: string;
+    readonly name: string;
+    readonly parameters: Parameters & { storedElements?: number };
+  };
   readonly sources: readonly string[];
 }
 
@@ -44,9 +48,15 @@ export function prepareModel(input: {
     model: {
       id: model.id,
       name: model.name,
-      parameters: { ...countParameters(tensorsOf(model.architecture)), ...(storedElements ? { storedElements } : {}) },
+      parameters: {
+        ...countParameters(tensorsOf(model.architecture)),
+        ...(storedElements ? { storedElements } : {}),
+      },
     },
-    sources: [...model.sources.filter(({ facts }) => facts.includes('architecture')).map(({ from }) => from), `${input.engine.name} v${input.engine.version}`],
+    sources: [
+      ...model.sources.filter(({ facts }) => facts.includes('architecture')).map(({ from }) => from),
+      `${input.engine.name} v${input.engine.version}`,
+    ],
   };
 }
 
@@ -69,7 +79,13 @@ export function plan(prepared: Prepared, question: Question): Plan {
   const marginBytes = question.engine.marginBytes;
   const cards = devices.filter(({ id }) => id !== 'host');
   const onCards = cards.reduce((sum, device) => sum + device.totalBytes, 0);
-  const verdict = verdictOf({ devices, totalBytes, limits: request.limits, marginBytes, backend: engineUse.backend });
+  const verdict = verdictOf({
+    devices,
+    totalBytes,
+    limits: request.limits,
+    marginBytes,
+    backend: engineUse.backend,
+  });
   return {
     request: requestEcho(request, engineUse.backend),
     model: prepared.model,
@@ -105,7 +121,11 @@ const sumOf = (map: ReadonlyMap<string, number>): number => {
 };
 
 function deviceOf(use: DeviceUse, hostMemoryBytes: number | undefined): Device {
-  const parts: Record<string, number> = { weights: sumOf(use.weights), kvCache: sumOf(use.kvCache), compute: use.compute.bytes };
+  const parts: Record<string, number> = {
+    weights: sumOf(use.weights),
+    kvCache: sumOf(use.kvCache),
+    compute: use.compute.bytes,
+  };
   if (use.output > 0) parts.output = use.output;
   if (use.runtime.bytes > 0) parts.runtime = use.runtime.bytes;
   const totalBytes = Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
@@ -124,16 +144,43 @@ function deviceOf(use: DeviceUse, hostMemoryBytes: number | undefined): Device {
 }
 
 /** Roles and cache kinds in the order in which they are listed everywhere. */
-const WEIGHT_ORDER = ['embedding', 'attention', 'linearAttention', 'denseFeedForward', 'routedExperts', 'sharedExperts', 'router', 'norms', 'head', 'mtp'];
+const WEIGHT_ORDER = [
+  'embedding',
+  'attention',
+  'linearAttention',
+  'denseFeedForward',
+  'routedExperts',
+  'sharedExperts',
+  'router',
+  'norms',
+  'head',
+  'mtp',
+];
 const CACHE_ORDER = ['fullAttention', 'slidingWindow', 'latent', 'recurrentState'];
 
 function partsOf(devices: readonly DeviceUse[]): Part[] {
-  const weights = together(devices.map((device) => device.weights), WEIGHT_ORDER);
-  const kvCache = together(devices.map((device) => device.kvCache), CACHE_ORDER);
-  const parts = [summed('weights', weights), summed('kvCache', kvCache), ranged('compute', devices.map(({ compute }) => compute))];
+  const weights = together(
+    devices.map((device) => device.weights),
+    WEIGHT_ORDER,
+  );
+  const kvCache = together(
+    devices.map((device) => device.kvCache),
+    CACHE_ORDER,
+  );
+  const parts = [
+    summed('weights', weights),
+    summed('kvCache', kvCache),
+    ranged(
+      'compute',
+      devices.map(({ compute }) => compute),
+    ),
+  ];
   const output = devices.reduce((sum, device) => sum + device.output, 0);
   if (output > 0) parts.push({ id: 'output', bytes: output });
-  const runtime = ranged('runtime', devices.map((device) => device.runtime));
+  const runtime = ranged(
+    'runtime',
+    devices.map((device) => device.runtime),
+  );
   if (runtime.bytes > 0) parts.push(runtime);
   return parts;
 }
@@ -156,4 +203,5 @@ function ranged(id: string, estimates: readonly Estimate[]): Part {
   return { id, bytes: total('bytes'), range: { low: total('low'), high: total('high') } };
 }
 
-const partBytes = (parts: readonly Part[], id: string): number => parts.find((part) => part.id === id)?.bytes ?? 0;
+const partBytes = (parts: readonly Part[], id: string): number =>
+  parts.find((part) => part.id === id)?.bytes ?? 0;

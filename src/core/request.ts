@@ -25,7 +25,10 @@ export interface ResolvedRequest {
   readonly kvTypeV: string;
   readonly devices: readonly PlannedDevice[];
   readonly hostMemoryBytes?: number;
-  readonly limits?: { readonly totalBytes?: number | undefined; readonly perDeviceBytes?: number | undefined };
+  readonly limits?: {
+    readonly totalBytes?: number | undefined;
+    readonly perDeviceBytes?: number | undefined;
+  };
   readonly options: Readonly<Record<string, OptionValue>>;
   readonly imatrix: boolean;
   readonly fileBytes?: number;

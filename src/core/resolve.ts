@@ -11,7 +11,9 @@ export const DEFAULT_CONTEXT_TOKENS = 8192;
 
 /** A request with names looked up: what only the caller can know, beside what the user said. */
 export interface Question {
-  readonly request: Omit<Request, 'contextTokens' | 'id'> & { readonly contextTokens?: number | 'max' | undefined };
+  readonly request: Omit<Request, 'contextTokens' | 'id'> & {
+    readonly contextTokens?: number | 'max' | undefined;
+  };
   readonly model: Model;
   readonly engineId: EngineId;
   readonly engine: Engine;
@@ -42,7 +44,12 @@ export function resolve(question: Question): { request: ResolvedRequest; notes: 
     kvTypeK: kvType(request.kvTypeK, engine),
     kvTypeV: kvType(request.kvTypeV, engine),
     devices,
-    ...present({ hostMemoryBytes: request.hostMemoryBytes, limits: request.limits, fileBytes: request.fileBytes, workload: request.workload }),
+    ...present({
+      hostMemoryBytes: request.hostMemoryBytes,
+      limits: request.limits,
+      fileBytes: request.fileBytes,
+      workload: request.workload,
+    }),
     options: { ...standards(engineId), ...given },
     imatrix: request.imatrix ?? false,
     allowContextOverflow: request.allowContextOverflow ?? false,
@@ -51,7 +58,9 @@ export function resolve(question: Question): { request: ResolvedRequest; notes: 
 }
 
 function present<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: NonNullable<T[K]> };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: NonNullable<T[K]>;
+  };
 }
 
 function standards(engineId: EngineId): ResolvedRequest['options'] {
@@ -65,34 +74,46 @@ function standards(engineId: EngineId): ResolvedRequest['options'] {
 function refuseLayout(parallel: Request['parallel']): void {
   const asked = Object.entries(parallel ?? {}).find(([, degree]) => degree !== undefined && degree !== 1);
   if (asked) {
-    throw new InputError('impossible-layout', { words: `llama.cpp has no ${asked[0]} parallel layout; it splits layers over the cards (split-mode, tensor-split)` });
+    throw new InputError('impossible-layout', {
+      words: `llama.cpp has no ${asked[0]} parallel layout; it splits layers over the cards (split-mode, tensor-split)`,
+    });
   }
 }
 
 function sequencesOf({ sequences }: Question['request'], slots: unknown): number {
   if (typeof slots !== 'number') return sequences ?? 1;
   if (sequences !== undefined && sequences !== slots) {
-    throw new InputError('contradiction', { one: `${sequences} sequences`, other: `option parallel ${slots}` });
+    throw new InputError('contradiction', {
+      one: `${sequences} sequences`,
+      other: `option parallel ${slots}`,
+    });
   }
   return slots;
 }
 
-function contextOf({ contextTokens, allowContextOverflow }: Question['request'], model: Model, ctxSize: unknown): { tokens: number; notes: Note[] } {
+function contextOf(
+  { contextTokens, allowContextOverflow }: Question['request'],
+  model: Model,
+  ctxSize: unknown,
+): { tokens: number; notes: Note[] } {
   const { native, extended } = model.context;
   const most = Math.max(native, extended?.tokens ?? 0);
   const shared = typeof ctxSize === 'number' ? ctxSize : undefined;
-  const tokens = contextTokens === 'max' ? most : (contextTokens ?? shared ?? Math.min(most, DEFAULT_CONTEXT_TOKENS));
+  const tokens =
+    contextTokens === 'max' ? most : (contextTokens ?? shared ?? Math.min(most, DEFAULT_CONTEXT_TOKENS));
   if (tokens > most && !allowContextOverflow) {
     throw new InputError('context-too-long', { tokens, most, model: model.name });
   }
   const notes: Note[] = [];
   if (tokens > most) notes.push({ code: 'context-overflow', args: { tokens, most } });
-  else if (tokens > native && extended) notes.push({ code: 'context-extended', args: { native, tokens: extended.tokens, how: extended.how } });
+  else if (tokens > native && extended)
+    notes.push({ code: 'context-extended', args: { native, tokens: extended.tokens, how: extended.how } });
   return { tokens, notes };
 }
 
 function kvType(asked: string | undefined, engine: Engine): string {
   const name = (asked ?? 'f16').toLowerCase();
-  if (!engine.kvTypes.includes(name)) throw new InputError('unknown-kv-type', { name, known: engine.kvTypes, engine: engine.name });
+  if (!engine.kvTypes.includes(name))
+    throw new InputError('unknown-kv-type', { name, known: engine.kvTypes, engine: engine.name });
   return name;
 }

@@ -27,31 +27,88 @@ export interface Setup {
 /** Counts that machines are built with. */
 export const CARD_COUNTS = [1, 2, 3, 4, 6, 8];
 
+/** Part of the weights may lie on the host, so a little less than the least is worth a try. */
+const WORTH_TRYING = 0.9;
+
 /**
  * For each card, the fewest that hold the deployment in one machine; least memory first. Cards of which no
  * count holds it are left out.
  *
- * @param answer the plan of the same question without a limit: it says what is not worth trying
+ * @param answer the plan of the same question: its low bound says what is not worth trying
  * @example setups(prepared, question, answer, cards)[0] // { gpu: 'mi325x-256gb', count: 1, ... }
  */
-export function setups(prepared: Prepared, question: Question, answer: Plan, candidates: readonly Candidate[]): Setup[] {
-  return candidates
-    .flatMap((candidate) => smallest(prepared, question, answer.bounds.lowBytes, candidate) ?? [])
-    .sort((a, b) => a.usableBytes - b.usableBytes || a.count - b.count || (a.gpu < b.gpu ? -1 : 1));
+export function setups(
+  prepared: Prepared,
+  question: Question,
+  answer: Plan,
+  candidates: readonly Candidate[],
+): Setup[] {
+  const found = candidates.flatMap((candidate) => {
+    for (const count of CARD_COUNTS) {
+      const setup = tried(prepared, question, answer, { candidate, count });
+      if (setup) return [setup];
+    }
+    return [];
+  });
+  return found.sort(byMemory);
 }
 
-/** Part of the weights may lie on the host, so a little less than the least is worth a try. */
-const WORTH_TRYING = 0.9;
+/**
+ * Of every vendor's segment the setup with the fewest cards, then the least memory; least memory first.
+ *
+ * @example bestSetups(prepared, question, answer, cards).map(({ gpu, count }) => `${count} × ${gpu}`)
+ */
+export function bestSetups(
+  prepared: Prepared,
+  question: Question,
+  answer: Plan,
+  candidates: readonly Candidate[],
+): Setup[] {
+  const kinds = new Map<string, Candidate[]>();
+  for (const candidate of [...candidates].sort((a, b) => (a.usableBytes ?? 0) - (b.usableBytes ?? 0))) {
+    const kind = `${candidate.vendor} ${candidate.segment}`;
+    kinds.set(kind, [...(kinds.get(kind) ?? []), candidate]);
+  }
+  const found = [...kinds.values()].flatMap((ofKind) => fewest(prepared, question, answer, ofKind) ?? []);
+  return found.sort(byMemory);
+}
 
-function smallest(prepared: Prepared, question: Question, lowBytes: number, candidate: Candidate): Setup | undefined {
-  const { gpu, vendor, segment, cardsPerNode } = candidate;
-  const oneBytes = candidate.usableBytes ?? 0;
+const byMemory = (a: Setup, b: Setup): number =>
+  a.usableBytes - b.usableBytes || a.count - b.count || (a.gpu < b.gpu ? -1 : 1);
+
+function fewest(
+  prepared: Prepared,
+  question: Question,
+  answer: Plan,
+  candidates: readonly Candidate[],
+): Setup | undefined {
   for (const count of CARD_COUNTS) {
-    if (count > cardsPerNode || count * oneBytes < WORTH_TRYING * lowBytes) continue;
-    const { memory, verdict } = plan(prepared, { ...question, devices: [{ ...candidate, count }] });
-    if (verdict.level !== 'fits' && verdict.level !== 'tight') continue;
-    const headroomBytes = Math.min(...memory.devices.map((device) => device.headroomBytes ?? Number.POSITIVE_INFINITY));
-    return { gpu, vendor, segment, count, headroomBytes, usableBytes: count * oneBytes, level: verdict.level };
+    for (const candidate of candidates) {
+      const setup = tried(prepared, question, answer, { candidate, count });
+      if (setup) return setup;
+    }
   }
   return undefined;
+}
+
+interface Trial {
+  readonly candidate: Candidate;
+  readonly count: number;
+}
+
+function tried(
+  prepared: Prepared,
+  question: Question,
+  { bounds }: Plan,
+  { candidate, count }: Trial,
+): Setup | undefined {
+  const { gpu, vendor, segment, cardsPerNode } = candidate;
+  const usableBytes = count * (candidate.usableBytes ?? 0);
+  if (count > cardsPerNode || usableBytes < WORTH_TRYING * bounds.lowBytes) return undefined;
+  const { memory, verdict } = plan(prepared, { ...question, devices: [{ ...candidate, count }] });
+  if (verdict.level !== 'fits' && verdict.level !== 'tight') return undefined;
+  const headroomBytes = Math.min(
+    ...memory.devices.map((device) => device.headroomBytes ?? Number.POSITIVE_INFINITY),
+  );
+  return { gpu, vendor, segment, count, headroomBytes, usableBytes, level: verdict.level };
 }

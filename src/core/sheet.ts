@@ -1,5 +1,5 @@
 import type { Architecture, Block, Model } from '../schema/model.js';
-import { cacheOf, type CachePart } from './cache/index.js';
+import { type CachePart, cacheOf } from './cache/index.js';
 import { isFeedForward, type Role, tensorsOf } from './tensors/index.js';
 import { countParameters, type Parameters, parametersByRole } from './tensors/parameters.js';
 import { stackOf } from './tensors/stack.js';

@@ -25,8 +25,11 @@ export function verdictOf({ devices, totalBytes, limits, marginBytes, backend }:
     return { fits: null, level: null, reason: null, engineMessage: null };
   }
   const over = limited.find(({ headroomBytes }) => headroomBytes! < 0);
-  const reason = over ? `${over.id} lacks ${-over.headroomBytes!} bytes` : limitBroken(devices, totalBytes, limits);
-  if (reason) return { fits: false, level: 'no', reason, engineMessage: over ? engineMessage(over, backend) : null };
+  const reason = over
+    ? `${over.id} lacks ${-over.headroomBytes!} bytes`
+    : limitBroken(devices, totalBytes, limits);
+  if (reason)
+    return { fits: false, level: 'no', reason, engineMessage: over ? engineMessage(over, backend) : null };
   const tight = limited.some(({ id, headroomBytes }) => id !== 'host' && headroomBytes! < marginBytes);
   return { fits: true, level: tight ? 'tight' : 'fits', reason: null, engineMessage: null };
 }
@@ -36,7 +39,8 @@ function limitBroken(devices: readonly Device[], totalBytes: number, limits: Fac
     return `the total is ${totalBytes - limits.totalBytes} bytes over the limit`;
   }
   const most = limits?.perDeviceBytes;
-  const over = most === undefined ? undefined : limitedDevices(devices).find((device) => device.totalBytes > most);
+  const over =
+    most === undefined ? undefined : limitedDevices(devices).find((device) => device.totalBytes > most);
   return over ? `${over.id} is ${over.totalBytes - most!} bytes over the limit for a device` : null;
 }
 

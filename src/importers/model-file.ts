@@ -1,20 +1,13 @@
-import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import * as z from 'zod';
 import { InputError } from '../errors.js';
-import type { Architecture, Model } from '../schema/model.js';
+import { type Architecture, type Model, modelSchema } from '../schema/model.js';
 
 /** A spec or a config is a few kilobytes; what is larger than this is something else. */
 const MOST_BYTES = 8 * 1024 ** 2;
 
 const GGUF_MAGIC = 'GGUF';
-
-/** Whether a name says "a path" by its form: it starts like one, or ends in `.json` or `.gguf`. */
-export const looksLikePath = (name: string): boolean =>
-  /^(\/|\.\.?\/|\.\.?$|[a-z]:[\\/])/i.test(name) || /\.(json|gguf)$/i.test(name);
-
-/** Whether anything is there under this name. */
-export const pathExists = (name: string): boolean => existsSync(name);
 
 /**
  * Reads a model from a file or folder that a user named: what it is, its content says.
@@ -23,29 +16,34 @@ export const pathExists = (name: string): boolean => existsSync(name);
  * @throws InputError `bad-file` (missing, no JSON, not a spec: every problem is listed),
  *   `not-understood` for what is read only later (a Hugging Face config, a GGUF)
  */
-export async function readModelFile(path: string, architecture: (id: string) => Architecture): Promise<Model> {
+export function readModelFile(path: string, architecture: (id: string) => Architecture): Model {
   const file = statSync(path, { throwIfNoEntry: false });
   if (!file) throw new InputError('bad-file', { path, problem: 'there is no such file' });
   return file.isDirectory() ? readFolder(path, architecture) : readSpec(path, file.size, architecture);
 }
 
-function readFolder(path: string, architecture: (id: string) => Architecture): Promise<Model> {
+function readFolder(path: string, architecture: (id: string) => Architecture): Model {
   const names = readdirSync(path);
   if (names.includes('config.json')) return readModelFile(join(path, 'config.json'), architecture);
-  if (names.some((name) => name.endsWith('.gguf'))) throw new InputError('not-understood', { path, what: 'a folder of GGUF files' });
+  if (names.some((name) => name.endsWith('.gguf')))
+    throw new InputError('not-understood', { path, what: 'a folder of GGUF files' });
   throw new InputError('bad-file', { path, problem: 'it is a folder without a config.json' });
 }
 
-async function readSpec(path: string, size: number, architecture: (id: string) => Architecture): Promise<Model> {
-  if (firstBytes(path, GGUF_MAGIC.length) === GGUF_MAGIC) throw new InputError('not-understood', { path, what: 'a GGUF file' });
-  if (size > MOST_BYTES) throw new InputError('bad-file', { path, problem: `it has ${size} bytes, more than any model spec` });
+function readSpec(path: string, size: number, architecture: (id: string) => Architecture): Model {
+  if (firstBytes(path, GGUF_MAGIC.length) === GGUF_MAGIC)
+    throw new InputError('not-understood', { path, what: 'a GGUF file' });
+  if (size > MOST_BYTES)
+    throw new InputError('bad-file', { path, problem: `it has ${size} bytes, more than any model spec` });
   const value = parseJson(path);
   refuseConfig(path, value);
-  const { modelSchema } = await import('../schema/model.js');
   const parsed = modelSchema.safeParse(value);
   if (!parsed.success) {
-    const { prettifyError } = await import('zod');
-    throw new InputError('bad-file', { path, problem: 'it is not a model spec', list: prettifyError(parsed.error).split('\n') });
+    throw new InputError('bad-file', {
+      path,
+      problem: 'it is not a model spec',
+      list: z.prettifyError(parsed.error).split('\n'),
+    });
   }
   const spec = parsed.data;
   const id = spec.id ?? basename(path, '.json');
@@ -79,5 +77,9 @@ function refuseConfig(path: string, value: unknown): void {
   const { architectures, model_type } = value as { architectures?: unknown; model_type?: unknown };
   const named = Array.isArray(architectures) ? architectures.join(', ') : model_type;
   if (typeof named !== 'string') return;
-  throw new InputError('not-understood', { path, what: 'a Hugging Face config', field: `architectures ${named}` });
+  throw new InputError('not-understood', {
+    path,
+    what: 'a Hugging Face config',
+    field: `architectures ${named}`,
+  });
 }

@@ -15,7 +15,8 @@ export function bar(share: number): string {
 const NUMBERS: Record<Exclude<CellKind, 'text'>, (value: number) => string> = {
   bytes: formatBytes,
   count: formatCount,
-  tokens: (value) => `${grouped(value)}${formatTokens(value) === String(value) ? '' : ` (${formatTokens(value)})`}`,
+  tokens: (value) =>
+    `${grouped(value)}${formatTokens(value) === String(value) ? '' : ` (${formatTokens(value)})`}`,
   share: (value) => `${grouped(100 * value, 1)} %`,
   bar,
   number: (value) => grouped(value, Number.isInteger(value) ? 0 : 1),

@@ -3,7 +3,9 @@ import type { Cell, Table } from './document.js';
 
 /** A table as CSV (RFC 4180): one header line, one line a row, numbers in base units. Bars are left out. */
 export function renderCsv(table: Table): string {
-  const shown = table.columns.map((column, index) => ({ column, index })).filter(({ column }) => column.kind !== 'bar');
+  const shown = table.columns
+    .map((column, index) => ({ column, index }))
+    .filter(({ column }) => column.kind !== 'bar');
   const lines = [
     shown.map(({ column }) => column.id),
     ...table.rows.map((row) => shown.map(({ index }) => field(row[index]))),

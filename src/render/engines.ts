@@ -12,7 +12,11 @@ export function enginesPage(engines: readonly Engine[]): Document {
     ],
     rows: engines.map(({ name, version, about }) => [name, version, about]),
   };
-  return { headline: `${engines.length} engine${engines.length === 1 ? '' : 's'}`, blocks: [table], csv: table };
+  return {
+    headline: `${engines.length} engine${engines.length === 1 ? '' : 's'}`,
+    blocks: [table],
+    csv: table,
+  };
 }
 
 /** What one engine takes. */
@@ -25,18 +29,29 @@ export function enginePage(engine: Engine, options: Readonly<Record<string, Opti
       { id: 'standard', name: 'Standard', kind: 'text' },
       { id: 'help', name: 'What it does', kind: 'text' },
     ],
-    rows: Object.entries(options).map(([name, { kind, standard, help }]) => [name, takes(kind), standard, help]),
+    rows: Object.entries(options).map(([name, { kind, standard, help }]) => [
+      name,
+      takes(kind),
+      standard,
+      help,
+    ]),
   };
   const shorts = Object.entries(engine.quants.short).map(([name, format]) => `${name} ${format}`);
   return {
     headline: `${engine.name} ${engine.version}: ${engine.about}`,
     blocks: [
       settings,
-      { title: 'Weight formats', lines: [`Default ${engine.quants.default}. Short names: ${shorts.join(', ')}.`] },
+      {
+        title: 'Weight formats',
+        lines: [`Default ${engine.quants.default}. Short names: ${shorts.join(', ')}.`],
+      },
       { title: 'Cache types', lines: [engine.kvTypes.join(', ')] },
       { title: 'Architectures', lines: [Object.keys(engine.architectures).join(', ')] },
       { title: 'Names', lines: [[engine.name, ...(engine.aliases ?? [])].join(', ')] },
-      { title: 'Sources', lines: engine.sources.map(({ facts, from, date }) => `- ${facts.join(', ')}: ${from}, ${date}`) },
+      {
+        title: 'Sources',
+        lines: engine.sources.map(({ facts, from, date }) => `- ${facts.join(', ')}: ${from}, ${date}`),
+      },
     ],
     csv: settings,
   };

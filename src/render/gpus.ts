@@ -1,4 +1,4 @@
-import type { GpuEntry } from '../catalog/index.js';
+import type { GpuEntry } from '../schema/catalog.js';
 import type { Gpu } from '../schema/gpu.js';
 import { formatBytes } from '../units/bytes.js';
 import { grouped } from '../units/numbers.js';
@@ -26,7 +26,11 @@ export function gpusPage(gpus: readonly GpuEntry[], query: readonly string[]): D
   };
   const asked = query.length > 0 ? ` for "${query.join(' ')}"` : '';
   const last = gpus[0] ? `One sheet: llmspec gpus show ${gpus[0].id}` : 'List them all: llmspec gpus';
-  return { headline: `${gpus.length} GPU${gpus.length === 1 ? '' : 's'}${asked}`, blocks: [table, { lines: [last] }], csv: table };
+  return {
+    headline: `${gpus.length} GPU${gpus.length === 1 ? '' : 's'}${asked}`,
+    blocks: [table, { lines: [last] }],
+    csv: table,
+  };
 }
 
 const TERA = 1e12;
@@ -43,7 +47,10 @@ export function gpuPage(entry: GpuEntry, gpu: Gpu): Document {
       { title: 'Notes', lines: (gpu.notes ?? []).map((note) => `- ${note}`) },
       {
         title: 'Sources',
-        lines: gpu.sources.map(({ facts: read, from, date, note }) => `- ${read.join(', ')}: ${from}, ${date}${note ? `. ${note}` : ''}`),
+        lines: gpu.sources.map(
+          ({ facts: read, from, date, note }) =>
+            `- ${read.join(', ')}: ${from}, ${date}${note ? `. ${note}` : ''}`,
+        ),
       },
     ],
     csv: facts,
@@ -56,19 +63,35 @@ function factsTable(entry: GpuEntry, gpu: Gpu): Table {
   const { memory, link, price } = gpu;
   const bandwidth = entry.bandwidthBytesPerSecond;
   const facts: [string, string | number | undefined][] = [
-    ['Vendor, architecture', `${gpu.vendor}, ${gpu.architecture}${gpu.releaseYear ? `, ${gpu.releaseYear}` : ''}`],
+    [
+      'Vendor, architecture',
+      `${gpu.vendor}, ${gpu.architecture}${gpu.releaseYear ? `, ${gpu.releaseYear}` : ''}`,
+    ],
     ['Segment', gpu.segment],
     ['Plain name means', gpu.boards],
-    ['Memory as sold', `${memory.marketedGb} GB ${memory.type}${memory.unified ? ', shared with the processor' : ''}`],
+    [
+      'Memory as sold',
+      `${memory.marketedGb} GB ${memory.type}${memory.unified ? ', shared with the processor' : ''}`,
+    ],
     ['Driver reports', `${formatBytes(entry.capacityBytes)}${estimated(memory.capacityEstimated)}`],
     ['Programs see', `${formatBytes(entry.usableBytes)}${estimated(memory.usableEstimated)}`],
-    ['Error correction', memory.ecc && `${memory.ecc.assumed} assumed; otherwise ${formatBytes(memory.ecc.otherwiseBytes)}`],
+    [
+      'Error correction',
+      memory.ecc && `${memory.ecc.assumed} assumed; otherwise ${formatBytes(memory.ecc.otherwiseBytes)}`,
+    ],
     ['Bandwidth', bandwidth && `${grouped(bandwidth / GIGA, bandwidth % GIGA ? 1 : 0)} GB/s`],
     ['llama.cpp backend', gpu.backend],
     ['Compute target', gpu.target],
     ['Multiprocessors', gpu.multiprocessors],
-    ['Link', link?.bytesPerSecond && `${link.kind}, ${grouped(link.bytesPerSecond / GIGA)} GB/s ${link.direction ?? ''}`],
-    ['PCIe', gpu.pcie && `generation ${gpu.pcie.generation}${gpu.pcie.lanes ? `, ${gpu.pcie.lanes} lanes` : ''}`],
+    [
+      'Link',
+      link?.bytesPerSecond &&
+        `${link.kind}, ${grouped(link.bytesPerSecond / GIGA)} GB/s ${link.direction ?? ''}`,
+    ],
+    [
+      'PCIe',
+      gpu.pcie && `generation ${gpu.pcie.generation}${gpu.pcie.lanes ? `, ${gpu.pcie.lanes} lanes` : ''}`,
+    ],
     ['Cards in a machine', gpu.cardsPerNode],
     ['Power', gpu.powerWatts && `${grouped(gpu.powerWatts)} W`],
     ['Price', price && `${grouped(price.usd)} USD (${price.kind}${price.note ? `; ${price.note}` : ''})`],

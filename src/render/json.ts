@@ -21,8 +21,18 @@ export function planDocument(plan: Plan, generator: Generator, id: unknown = nul
 }
 
 /** An error as a document. */
-export function errorDocument(code: ErrorCode, args: ErrorArgs, exitCode: number, id: unknown = null): ErrorDocument {
-  return { schemaVersion: 1, kind: 'error', id: id ?? null, error: { code, exitCode, ...errorWords(code, args) } };
+export function errorDocument(
+  code: ErrorCode,
+  args: ErrorArgs,
+  exitCode: number,
+  id: unknown = null,
+): ErrorDocument {
+  return {
+    schemaVersion: 1,
+    kind: 'error',
+    id: id ?? null,
+    error: { code, exitCode, ...errorWords(code, args) },
+  };
 }
 
 /** A document for a file or a pipe: indented, one newline at the end. */

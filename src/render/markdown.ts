@@ -14,12 +14,16 @@ function blockMarkdown(block: Block): string {
 
 /** Bars are for terminals: their column is left out. */
 function tableMarkdown(table: Table): string {
-  const shown = table.columns.map((column, index) => ({ column, index })).filter(({ column }) => column.kind !== 'bar');
+  const shown = table.columns
+    .map((column, index) => ({ column, index }))
+    .filter(({ column }) => column.kind !== 'bar');
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [
     line(shown.map(({ column }) => escaped(column.name))),
     line(shown.map(({ column }) => (alignsRight(column) ? '--:' : ':--'))),
-    ...table.rows.map((row) => line(shown.map(({ column, index }) => escaped(cellText(row[index], column.kind))))),
+    ...table.rows.map((row) =>
+      line(shown.map(({ column, index }) => escaped(cellText(row[index], column.kind)))),
+    ),
   ].join('\n');
 }
 

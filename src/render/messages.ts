@@ -33,11 +33,16 @@ const EXPECTED: Record<string, string> = {
 const ERRORS: Record<ErrorCode, (args: ErrorArgs) => Words> = {
   'unknown-model': (args) => ({
     message: `There is no model "${text(args.name)}" in the catalogue.`,
-    hint: didYouMean(args, 'List the models with `llmspec models`, or give the path of a model spec, such as ./model.json.'),
+    hint: didYouMean(
+      args,
+      'List the models with `llmspec models`, or give the path of a model spec, such as ./model.json.',
+    ),
   }),
   'unknown-quant': (args) => ({
     message: `${text(args.engine)} has no weight format "${text(args.name)}".`,
-    hint: args.nearest ? `The nearest it reads is ${text(args.nearest)}.` : didYouMean(args, 'List them with `llmspec quants`.'),
+    hint: args.nearest
+      ? `The nearest it reads is ${text(args.nearest)}.`
+      : didYouMean(args, 'List them with `llmspec quants`.'),
   }),
   'unknown-gpu': (args) => ({
     message: `There is no GPU "${text(args.name)}" in the catalogue.`,
@@ -49,14 +54,20 @@ const ERRORS: Record<ErrorCode, (args: ErrorArgs) => Words> = {
           message: `The format ${text(args.format)} is read by serving engines such as vLLM, which are not planned yet.`,
           hint: `The nearest that llama.cpp reads is ${text(args.nearest)}: -q ${text(args.nearest)}.`,
         }
-      : { message: `There is no engine "${text(args.name)}".`, hint: `Engines that are planned: ${list(args.known).join(', ')}.` },
+      : {
+          message: `There is no engine "${text(args.name)}".`,
+          hint: `Engines that are planned: ${list(args.known).join(', ')}.`,
+        },
   'unknown-option': (args) => ({
     message: args.notPlanned
       ? `The setting "${text(args.name)}" is known, but its memory is not planned yet.`
       : `There is no setting "${text(args.name)}".`,
     hint: didYouMean(args, `Settings: ${list(args.known).join(', ')}.`),
   }),
-  'unknown-key': (args) => ({ message: `The request has an unknown key: ${text(args.name)}.`, hint: didYouMean(args, 'See `llmspec schema request`.') }),
+  'unknown-key': (args) => ({
+    message: `The request has an unknown key: ${text(args.name)}.`,
+    hint: didYouMean(args, 'See `llmspec schema request`.'),
+  }),
   'unknown-version': (args) => ({
     message: `"${text(args.version)}" is no version of ${text(args.engine)}.`,
     hint: `Give a release such as ${text(args.known)} or a build such as b9187.`,
@@ -65,7 +76,10 @@ const ERRORS: Record<ErrorCode, (args: ErrorArgs) => Words> = {
     message: `${text(args.engine)} has no cache type "${text(args.name)}".`,
     hint: `Cache types: ${list(args.known).join(', ')}.`,
   }),
-  'unknown-command': (args) => ({ message: text(args.problem), hint: text(args.hint) || 'List the commands with `llmspec --help`.' }),
+  'unknown-command': (args) => ({
+    message: text(args.problem),
+    hint: text(args.hint) || 'List the commands with `llmspec --help`.',
+  }),
   'unknown-format': (args) => ({
     message: `There is no format "${text(args.name)}".`,
     hint: `Formats: ${list(args.known).join(', ')}.`,
@@ -76,17 +90,28 @@ const ERRORS: Record<ErrorCode, (args: ErrorArgs) => Words> = {
       ? 'A comma separates lists: write 1000 or 1_000.'
       : (EXPECTED[text(args.expected)] ?? `Give ${text(args.expected)}.`),
   }),
-  'bad-json': (args) => ({ message: `That is no JSON: ${text(args.problem)}.`, hint: 'One request is one JSON object on one line.' }),
+  'bad-json': (args) => ({
+    message: `That is no JSON: ${text(args.problem)}.`,
+    hint: 'One request is one JSON object on one line.',
+  }),
   'bad-file': (args) => ({
-    message: [`${args.path ? `${text(args.path)}: ` : ''}${text(args.problem)}.`, ...list(args.list)].join('\n'),
+    message: [`${args.path ? `${text(args.path)}: ` : ''}${text(args.problem)}.`, ...list(args.list)].join(
+      '\n',
+    ),
     hint: args.hint ? text(args.hint) : 'The shape of a model spec: `llmspec schema model`.',
   }),
   'context-too-long': (args) => ({
     message: `${text(args.model)} holds ${tokens(args.most)} tokens at most, not ${tokens(args.tokens)}.`,
     hint: 'Say --ctx max for the most, or --allow-context-overflow to plan it all the same.',
   }),
-  contradiction: (args) => ({ message: `${text(args.one)} and ${text(args.other)} contradict each other.`, hint: 'Leave one of them out.' }),
-  'impossible-layout': (args) => ({ message: `That layout is not possible: ${text(args.words)}.`, hint: 'Leave the layout out to let the engine choose.' }),
+  contradiction: (args) => ({
+    message: `${text(args.one)} and ${text(args.other)} contradict each other.`,
+    hint: 'Leave one of them out.',
+  }),
+  'impossible-layout': (args) => ({
+    message: `That layout is not possible: ${text(args.words)}.`,
+    hint: 'Leave the layout out to let the engine choose.',
+  }),
   'engine-refuses': (args) => ({
     message: `${text(args.engine)} does not start with these settings: "${text(args.words)}".`,
     hint: 'It says so itself; change the setting that it names.',
@@ -116,18 +141,23 @@ const NOTES: Record<string, (args: NoteArgs) => string> = {
   'quant-default': (args) => `No weight format was given: ${text(args.name)}.`,
   'gpu-board': (args) => `${text(args.asked)} was taken as ${text(args.id)}: ${text(args.boards)}.`,
   'gpu-estimated': (args) => `The memory that the driver of ${text(args.name)} reports is estimated.`,
-  'context-overflow': (args) => `${tokens(args.tokens)} tokens are more than the model's ${tokens(args.most)}.`,
+  'context-overflow': (args) =>
+    `${tokens(args.tokens)} tokens are more than the model's ${tokens(args.most)}.`,
   'context-extended': (args) =>
     `More than the native ${tokens(args.native)} tokens needs rope scaling: ${text(args.how)}, up to ${tokens(args.tokens)}.`,
   'version-tail': (args) => `Version ${text(args.asked)} was read as ${text(args.release)}.`,
-  'engine-version': (args) => `The rules of ${text(args.engine)} ${text(args.known)} were used for ${text(args.asked)}.`,
+  'engine-version': (args) =>
+    `The rules of ${text(args.engine)} ${text(args.known)} were used for ${text(args.asked)}.`,
   'server-slots': (args) =>
     `A llama-server started without -np takes 4 slots in one cache: ${size(args.extraBytes)} more. Plan it with --set parallel=auto.`,
   'stock-mix': (args) =>
     `Stock ${text(args.quant)} of llama-quantize; files by others (dynamic, imatrix) differ by -5 to +20 %: give --file-size.`,
-  'file-size': (args) => `Weights were scaled to a file of ${size(args.fileBytes)}, in the proportions of ${text(args.quant)}.`,
-  'needs-imatrix': (args) => `llama-quantize makes ${text(args.quant)} only with an importance matrix; --imatrix plans its rules.`,
-  repacking: (args) => `A processor may hold weights twice, in its own layout: up to ${size(args.upToBytes)} more. --set no-repack avoids it.`,
+  'file-size': (args) =>
+    `Weights were scaled to a file of ${size(args.fileBytes)}, in the proportions of ${text(args.quant)}.`,
+  'needs-imatrix': (args) =>
+    `llama-quantize makes ${text(args.quant)} only with an importance matrix; --imatrix plans its rules.`,
+  repacking: (args) =>
+    `A processor may hold weights twice, in its own layout: up to ${size(args.upToBytes)} more. --set no-repack avoids it.`,
 };
 
 /** The words for a note. */

@@ -1,5 +1,5 @@
-import type { ModelEntry } from '../catalog/index.js';
 import type { ModelSheet } from '../model-sheet.js';
+import type { ModelEntry } from '../schema/catalog.js';
 import type { Block as LayerBlock, Vision } from '../schema/model.js';
 import { formatBytes } from '../units/bytes.js';
 import { formatCount, grouped } from '../units/numbers.js';
@@ -18,7 +18,14 @@ export function modelsPage(models: readonly ModelEntry[], query: readonly string
       { id: 'context_tokens', name: 'Context', kind: 'tokens' },
       { id: 'released', name: 'Released', kind: 'text' },
     ],
-    rows: models.map((model) => [model.id, model.maker, model.totalParameters, model.activeParameters, model.contextTokens, model.released]),
+    rows: models.map((model) => [
+      model.id,
+      model.maker,
+      model.totalParameters,
+      model.activeParameters,
+      model.contextTokens,
+      model.released,
+    ]),
   };
   const asked = query.length > 0 ? ` for "${query.join(' ')}"` : '';
   const headline = `${models.length} model${models.length === 1 ? '' : 's'}${asked}`;
@@ -47,46 +54,91 @@ export function modelPage(sheet: ModelSheet): Document {
   };
 }
 
-const total = (bytes: readonly { readonly bytes: number }[]): number => bytes.reduce((sum, entry) => sum + entry.bytes, 0);
+const total = (bytes: readonly { readonly bytes: number }[]): number =>
+  bytes.reduce((sum, entry) => sum + entry.bytes, 0);
+
+type Fact = readonly [string, string | undefined];
 
 function factsTable(sheet: ModelSheet): Table {
-  const { parameters, context, architecture, published } = sheet;
-  const [mixer] = sheet.mixers.filter(({ block }) => 'heads' in block);
-  const heads = mixer?.block && 'heads' in mixer.block ? mixer.block.heads : undefined;
-  const experts = sheet.feedForwards.find(({ block }) => block.kind === 'moe')?.block;
-  const facts: [string, string | undefined][] = [
-    ['Total parameters', `${formatCount(parameters.total)} (${grouped(parameters.total)})${words(published?.total)}`],
-    ['Active parameters', `${formatCount(parameters.active)} (${grouped(parameters.active)})${words(published?.active)}`],
-    ['MTP parameters', parameters.mtp ? `${formatCount(parameters.mtp)}, not in the total` : undefined],
-    ['Context length', contextWords(context)],
-    ['Modality', sheet.modalities && `${sheet.modalities.input.join(' + ')} in, ${sheet.modalities.output.join(' + ')} out`],
-    ['Architecture', experts ? 'mixture of experts' : 'dense'],
-    ['Maker, family', [sheet.maker, sheet.family].filter(Boolean).join(', ')],
-    ['License', sheet.license],
-    ['Release date', sheet.released],
-    ['Knowledge cutoff', sheet.knowledgeCutoff],
-    ['Released format', sheet.releasedFormat ?? 'BF16'],
-    ['Experts', experts?.kind === 'moe' ? `${experts.experts} routed${experts.shared ? ' + 1 shared' : ''} in a layer` : undefined],
-    ['Active experts', experts?.kind === 'moe' ? `${experts.activeExperts} routed${experts.shared ? ' + 1 shared' : ''}` : undefined],
-    ['Attention structure', [...new Set(sheet.mixers.map(({ block }) => MIXERS[block.kind]?.(block) ?? block.kind))].join('; ')],
-    ['Hidden size', grouped(architecture.hiddenSize)],
-    ['Layers', grouped(sheet.layers)],
-    ['Attention heads', heads === undefined ? undefined : String(heads)],
-    ['Key-value heads', kvHeads(mixer?.block)],
-    ['Vocabulary', `${grouped(architecture.vocabSize)}, embeddings ${architecture.tiedEmbeddings ? 'tied' : 'not tied'}`],
-    ['Activation function', ACTIVATIONS[architecture.activation ?? 'silu']],
-    ['Normalisation', `RMSNorm, epsilon ${architecture.norm.epsilon}${architecture.norm.placement === 'sandwich' ? ', before and after each block' : ''}`],
-    ['Position embedding', positionWords(sheet)],
-    ['Cache per token', `${formatBytes(total(sheet.cacheBytesPerToken))} at 16 bits, until windows are full`],
-  ];
   return {
     columns: [
       { id: 'fact', name: 'Fact', kind: 'text' },
       { id: 'value', name: 'Value', kind: 'text' },
     ],
-    rows: facts.filter(([, value]) => value),
+    rows: [...sizeFacts(sheet), ...releaseFacts(sheet), ...expertFacts(sheet), ...shapeFacts(sheet)].filter(
+      ([, value]) => value,
+    ),
   };
 }
+
+function sizeFacts({ parameters, published, context, modalities }: ModelSheet): Fact[] {
+  return [
+    [
+      'Total parameters',
+      `${formatCount(parameters.total)} (${grouped(parameters.total)})${words(published?.total)}`,
+    ],
+    [
+      'Active parameters',
+      `${formatCount(parameters.active)} (${grouped(parameters.active)})${words(published?.active)}`,
+    ],
+    ['MTP parameters', parameters.mtp ? `${formatCount(parameters.mtp)}, not in the total` : undefined],
+    ['Context length', contextWords(context)],
+    ['Modality', modalities && `${modalities.input.join(' + ')} in, ${modalities.output.join(' + ')} out`],
+  ];
+}
+
+function releaseFacts({
+  maker,
+  family,
+  license,
+  released,
+  knowledgeCutoff,
+  releasedFormat,
+}: ModelSheet): Fact[] {
+  return [
+    ['Maker, family', [maker, family].filter(Boolean).join(', ')],
+    ['License', license],
+    ['Release date', released],
+    ['Knowledge cutoff', knowledgeCutoff],
+    ['Released format', releasedFormat ?? 'BF16'],
+  ];
+}
+
+function expertFacts({ feedForwards }: ModelSheet): Fact[] {
+  const moe = feedForwards.map(({ block }) => block).find((block) => block.kind === 'moe');
+  if (!moe) return [['Architecture', 'dense']];
+  const shared = moe.shared ? ' + 1 shared' : '';
+  return [
+    ['Architecture', 'mixture of experts'],
+    ['Experts', `${moe.experts} routed${shared} in a layer`],
+    ['Active experts', `${moe.activeExperts} routed${shared}`],
+  ];
+}
+
+function shapeFacts(sheet: ModelSheet): Fact[] {
+  const { architecture, mixers, layers } = sheet;
+  const attention = mixers
+    .map(({ block }) => block)
+    .find((block) => 'heads' in block && block.kind !== 'mamba2');
+  return [
+    ['Attention structure', [...new Set(mixers.map(({ block }) => MIXERS[block.kind]?.(block)))].join('; ')],
+    ['Hidden size', grouped(architecture.hiddenSize)],
+    ['Layers', grouped(layers)],
+    ['Attention heads', attention && 'heads' in attention ? String(attention.heads) : undefined],
+    ['Key-value heads', kvHeads(attention)],
+    [
+      'Vocabulary',
+      `${grouped(architecture.vocabSize)}, embeddings ${architecture.tiedEmbeddings ? 'tied' : 'not tied'}`,
+    ],
+    ['Activation function', ACTIVATIONS[architecture.activation ?? 'silu']],
+    ['Normalisation', normWords(architecture.norm)],
+    ['Position embedding', positionWords(sheet)],
+    ['Cache per token', `${formatBytes(total(sheet.cacheBytesPerToken))} at 16 bits, until windows are full`],
+  ];
+}
+
+const normWords = ({ epsilon, placement }: ModelSheet['architecture']['norm']): string =>
+  `RMSNorm, epsilon ${epsilon}${placement === 'sandwich' ? ', before and after each block' : ''}`;
 
 const words = (published: string | undefined): string => (published ? `; maker's figure ${published}` : '');
 
@@ -113,7 +165,10 @@ function positionWords({ architecture, mixers }: ModelSheet): string {
   const without = mixers.filter(({ block }) => 'rope' in block && block.rope === false);
   const scaling = rope.scaling ? `, ${rope.scaling.kind} scaling × ${rope.scaling.factor}` : '';
   const part = rope.dim ? `, over ${rope.dim} dimensions` : '';
-  const mixed = without.length > 0 ? `; none in ${without.map(({ name, layers }) => `${layers} ${name} layers`).join(', ')} (iRoPE)` : '';
+  const mixed =
+    without.length > 0
+      ? `; none in ${without.map(({ name, layers }) => `${layers} ${name} layers`).join(', ')} (iRoPE)`
+      : '';
   return `RoPE, theta ${grouped(rope.theta)}${part}${scaling}${mixed}`;
 }
 
@@ -128,7 +183,9 @@ const MIXERS: Record<string, (block: LayerBlock) => string> = {
 };
 
 function groupedQuery(block: LayerBlock): string {
-  return 'kvHeads' in block && block.kvHeads === block.heads ? 'multi-head attention (MHA)' : 'grouped-query attention (GQA)';
+  return 'kvHeads' in block && block.kvHeads === block.heads
+    ? 'multi-head attention (MHA)'
+    : 'grouped-query attention (GQA)';
 }
 
 const SHAPES: { [K in LayerBlock['kind']]: (block: Extract<LayerBlock, { kind: K }>) => string } = {
@@ -137,15 +194,23 @@ const SHAPES: { [K in LayerBlock['kind']]: (block: Extract<LayerBlock, { kind: K
   chunked: (block) => `attention in chunks of ${grouped(block.window)} tokens, ${headWords(block)}`,
   latent: ({ heads, kvRank, ropeDim, queryRank }) =>
     `latent attention, ${heads} heads, latent ${kvRank} + ${ropeDim} rotary${queryRank ? `, query rank ${queryRank}` : ''}`,
-  gatedDeltaNet: ({ keyHeads, valueHeads, keyDim }) => `gated delta net, ${keyHeads} key and ${valueHeads} value heads of ${keyDim}`,
+  gatedDeltaNet: ({ keyHeads, valueHeads, keyDim }) =>
+    `gated delta net, ${keyHeads} key and ${valueHeads} value heads of ${keyDim}`,
   mamba2: ({ heads, headDim, stateDim }) => `Mamba-2, ${heads} heads of ${headDim}, state ${stateDim}`,
   dense: ({ intermediateSize }) => `dense feed-forward, width ${grouped(intermediateSize)}`,
   moe: ({ experts, activeExperts, intermediateSize, shared }) =>
     `${experts} routed experts of width ${grouped(intermediateSize)}, ${activeExperts} active${shared ? `, 1 shared of width ${grouped(shared.intermediateSize)}` : ''}`,
 };
 
-const headWords = ({ heads, kvHeads, headDim }: { heads: number; kvHeads: number; headDim: number }): string =>
-  `${heads} query and ${kvHeads} key-value heads of ${headDim}`;
+const headWords = ({
+  heads,
+  kvHeads,
+  headDim,
+}: {
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+}): string => `${heads} query and ${kvHeads} key-value heads of ${headDim}`;
 
 function architectureLines({ mixers, feedForwards, architecture, layers }: ModelSheet): string[] {
   const lines = [...mixers, ...feedForwards].map(({ layers: count, block }) => {
@@ -153,7 +218,10 @@ function architectureLines({ mixers, feedForwards, architecture, layers }: Model
     return `- ${count} of ${layers} layers: ${shape(block)}`;
   });
   if (architecture.vision) lines.push(`- ${visionWords(architecture.vision)}`);
-  if (architecture.mtp) lines.push(`- ${architecture.mtp.modules} module for multi-token prediction${architecture.mtp.ownEmbedding ? ', with its own embedding and head' : ''}`);
+  if (architecture.mtp)
+    lines.push(
+      `- ${architecture.mtp.modules} module for multi-token prediction${architecture.mtp.ownEmbedding ? ', with its own embedding and head' : ''}`,
+    );
   return lines;
 }
 
@@ -169,7 +237,12 @@ function rolesTable({ byRole, parameters }: ModelSheet): Table {
       { id: 'active', name: 'Active', kind: 'number' },
       { id: 'share', name: 'Share', kind: 'share' },
     ],
-    rows: byRole.map(({ role, total, active }) => [PART_NAMES[role] ?? role, total, active, total / parameters.total]),
+    rows: byRole.map(({ role, total, active }) => [
+      PART_NAMES[role] ?? role,
+      total,
+      active,
+      total / parameters.total,
+    ]),
   };
 }
 
@@ -179,7 +252,11 @@ function gridTable({ grid }: ModelSheet): Table {
     title: 'Memory in llama.cpp, one sequence',
     columns: [
       { id: 'quant', name: 'Format', kind: 'text' },
-      ...contexts.map(({ contextTokens }) => ({ id: `bytes_at_${contextTokens}`, name: formatTokens(contextTokens), kind: 'bytes' as const })),
+      ...contexts.map(({ contextTokens }) => ({
+        id: `bytes_at_${contextTokens}`,
+        name: formatTokens(contextTokens),
+        kind: 'bytes' as const,
+      })),
     ],
     rows: grid.map(({ quant, cells }) => [quant, ...cells.map(({ totalBytes }) => totalBytes)]),
   };
@@ -198,7 +275,11 @@ function hardwareTable({ hardware }: ModelSheet): Table {
     ],
     rows: setups
       .slice(0, MOST_SETUPS)
-      .map(({ gpu, count, headroomBytes, level }) => [`${count} × ${gpu}`, headroomBytes, level === 'tight' ? 'tight' : '']),
+      .map(({ gpu, count, headroomBytes, level }) => [
+        `${count} × ${gpu}`,
+        headroomBytes,
+        level === 'tight' ? 'tight' : '',
+      ]),
   };
 }
 
@@ -230,14 +311,26 @@ function disputedBlock({ disputed = [] }: ModelSheet): Block {
 }
 
 function namesBlock({ aliases = [], hubIds = [], variants = [], familyMembers }: ModelSheet): Block {
-  const named = (name: string, list: readonly string[]): string[] => (list.length > 0 ? [`${name}: ${list.join(', ')}`] : []);
-  const others = variants.flatMap(({ hubIds: ids, nativeContext }) => ids.map((id) => `${id} (${grouped(nativeContext)} tokens)`));
+  const named = (name: string, list: readonly string[]): string[] =>
+    list.length > 0 ? [`${name}: ${list.join(', ')}`] : [];
+  const others = variants.flatMap(({ hubIds: ids, nativeContext }) =>
+    ids.map((id) => `${id} (${grouped(nativeContext)} tokens)`),
+  );
   return {
     title: 'Names',
-    lines: [...named('Aliases', aliases), ...named('Hub ids', [...hubIds, ...others]), ...named('Family members', familyMembers)],
+    lines: [
+      ...named('Aliases', aliases),
+      ...named('Hub ids', [...hubIds, ...others]),
+      ...named('Family members', familyMembers),
+    ],
   };
 }
 
 function sourcesBlock({ sources }: ModelSheet): Block {
-  return { title: 'Sources', lines: sources.map(({ facts, from, date, note }) => `- ${facts.join(', ')}: ${from}, ${date}${note ? `. ${note}` : ''}`) };
+  return {
+    title: 'Sources',
+    lines: sources.map(
+      ({ facts, from, date, note }) => `- ${facts.join(', ')}: ${from}, ${date}${note ? `. ${note}` : ''}`,
+    ),
+  };
 }

@@ -53,21 +53,32 @@ function headline({ model, request, memory, verdict }: PlanDocument): string {
   return `${what}: ${formatBytes(memory.totalBytes)}${verdictWords(verdict, memory)}`;
 }
 
-function verdictWords({ level, reason }: PlanDocument['verdict'], { devices }: PlanDocument['memory']): string {
+function verdictWords(
+  { level, reason }: PlanDocument['verdict'],
+  { devices }: PlanDocument['memory'],
+): string {
   if (level === null) return '';
   if (level === 'no') return ` - does not fit: ${reasonWords(reason)}`;
   const cards = devices.filter(({ headroomBytes }) => headroomBytes !== undefined);
   const least = Math.min(...cards.map(({ headroomBytes }) => headroomBytes!));
-  const room = cards.length > 0 ? `, ${formatBytes(least)} free${cards.length > 1 ? ' on the fullest' : ''}` : '';
+  const room =
+    cards.length > 0 ? `, ${formatBytes(least)} free${cards.length > 1 ? ' on the fullest' : ''}` : '';
   return level === 'tight' ? ` - fits, but tight${room}` : ` - fits${room}`;
 }
 
 /** The core says bytes; a reader wants units. */
-const reasonWords = (reason: string | null): string => (reason ?? '').replace(/(\d+) bytes/, (_, bytes: string) => formatBytes(Number(bytes)));
+const reasonWords = (reason: string | null): string =>
+  (reason ?? '').replace(/(\d+) bytes/, (_, bytes: string) => formatBytes(Number(bytes)));
 
 function partsTable({ memory }: PlanDocument): Table {
   const rows = memory.parts.flatMap(({ id, bytes, children = [], range }) => [
-    [nameOf(id), bytes, bytes / memory.totalBytes, bytes / memory.totalBytes, range ? `${formatBytes(range.low)} to ${formatBytes(range.high)}` : ''],
+    [
+      nameOf(id),
+      bytes,
+      bytes / memory.totalBytes,
+      bytes / memory.totalBytes,
+      range ? `${formatBytes(range.low)} to ${formatBytes(range.high)}` : '',
+    ],
     ...(children.length > 1 || id === 'kvCache' ? children : []).map((child) => [
       `  ${nameOf(child.id)}`,
       child.bytes,
@@ -113,7 +124,15 @@ function devicesTable({ memory }: PlanDocument): Table {
   };
 }
 
-const DEVICE_COLUMNS = ['device', 'gpu', 'planned_bytes', 'capacity_bytes', 'usable_bytes', 'headroom_bytes', 'full'];
+const DEVICE_COLUMNS = [
+  'device',
+  'gpu',
+  'planned_bytes',
+  'capacity_bytes',
+  'usable_bytes',
+  'headroom_bytes',
+  'full',
+];
 
 /** Columns that no device fills are left out. */
 function shown(id: string, devices: PlanDocument['memory']['devices']): boolean {
@@ -124,7 +143,9 @@ function shown(id: string, devices: PlanDocument['memory']['devices']): boolean 
 
 function assumptions({ request }: PlanDocument): Block {
   const { options } = request;
-  const settings = ['backend', 'program', 'flash-attn', 'ubatch-size', 'batch-size'].map((name) => `${name} ${options[name]}`);
+  const settings = ['backend', 'program', 'flash-attn', 'ubatch-size', 'batch-size'].map(
+    (name) => `${name} ${options[name]}`,
+  );
   return {
     title: 'Assumed',
     lines: [
@@ -156,7 +177,11 @@ function setupsBlock({ setups }: Overview): Table {
       { id: 'headroom_bytes', name: 'Free on the fullest', kind: 'bytes' },
       { id: 'level', name: '', kind: 'text' },
     ],
-    rows: setups.map(({ gpu, count, headroomBytes, level }) => [`${count} × ${gpu}`, headroomBytes, level === 'tight' ? 'tight' : '']),
+    rows: setups.map(({ gpu, count, headroomBytes, level }) => [
+      `${count} × ${gpu}`,
+      headroomBytes,
+      level === 'tight' ? 'tight' : '',
+    ]),
   };
 }
 
@@ -176,14 +201,20 @@ function notesBlock({ notes }: PlanDocument): Block {
   return { title: 'Notes', lines: notes.map(({ message }) => `- ${message}`) };
 }
 
-const NEXT: { [K in NextTry['kind']]: (next: Extract<NextTry, { kind: K }>, document: PlanDocument) => string } = {
-  'name-hardware': ({ gpu, count }) => `name hardware to see whether it fits: --gpu ${count > 1 ? `${count}x` : ''}${gpu}`,
-  'longer-context': ({ contextTokens }) => `there is room for more: up to ${tokensText(contextTokens)} tokens fit (-c ${formatTokens(contextTokens)})`,
+const NEXT: {
+  [K in NextTry['kind']]: (next: Extract<NextTry, { kind: K }>, document: PlanDocument) => string;
+} = {
+  'name-hardware': ({ gpu, count }) =>
+    `name hardware to see whether it fits: --gpu ${count > 1 ? `${count}x` : ''}${gpu}`,
+  'longer-context': ({ contextTokens }) =>
+    `there is room for more: up to ${tokensText(contextTokens)} tokens fit (-c ${formatTokens(contextTokens)})`,
   'cache-type': ({ type }) => `it fits with a smaller cache type: --kv ${type}`,
-  'shorter-context': ({ contextTokens }) => `it fits with a shorter context: -c ${formatTokens(contextTokens)}`,
+  'shorter-context': ({ contextTokens }) =>
+    `it fits with a shorter context: -c ${formatTokens(contextTokens)}`,
   'more-cards': ({ gpu, count }) => `it fits on more cards: --gpu ${count}x${gpu}`,
   'other-cards': ({ gpu, count }) => `these cards would hold it: --gpu ${count > 1 ? `${count}x` : ''}${gpu}`,
-  'smaller-quant': (_, { request }) => `use a smaller weight format than ${request.quant} (llmspec quants), or more memory`,
+  'smaller-quant': (_, { request }) =>
+    `use a smaller weight format than ${request.quant} (llmspec quants), or more memory`,
 };
 
 function nextLine(next: NextTry | undefined, document: PlanDocument): string {
@@ -204,7 +235,11 @@ function csvTable({ memory }: PlanDocument): Table {
       { id: 'device', name: 'Device', kind: 'text' },
       { id: 'gpu', name: 'Card', kind: 'text' },
       ...ids.map((id) => ({ id: `${snake(id)}_bytes`, name: nameOf(id), kind: 'bytes' as const })),
-      ...['total', 'capacity', 'usable', 'headroom'].map((id) => ({ id: `${id}_bytes`, name: id, kind: 'bytes' as const })),
+      ...['total', 'capacity', 'usable', 'headroom'].map((id) => ({
+        id: `${id}_bytes`,
+        name: id,
+        kind: 'bytes' as const,
+      })),
     ],
     rows: [
       ...memory.devices.map((device) => [

@@ -1,4 +1,4 @@
-import type { QuantEntry } from '../catalog/index.js';
+import type { QuantEntry } from '../schema/catalog.js';
 import type { Condition, GgufMix, Quant } from '../schema/quant.js';
 import type { Document, Table } from './document.js';
 
@@ -11,7 +11,9 @@ export function quantsPage(quants: readonly QuantEntry[]): Document {
     ],
     rows: quants.map(({ id, about }) => [id, about]),
   };
-  const lines = ['Short names such as q4 mean the usual format of the engine: llmspec engines show llama.cpp'];
+  const lines = [
+    'Short names such as q4 mean the usual format of the engine: llmspec engines show llama.cpp',
+  ];
   return { headline: `${quants.length} weight formats`, blocks: [table, { lines }], csv: table };
 }
 
@@ -50,7 +52,10 @@ export function quantPage(quant: Quant): Document {
     ],
     rows,
   };
-  const rules = ['Vectors, norms, routers and small convolutions stay in F32.', 'A row that is no whole number of blocks falls back to a type with smaller blocks.'];
+  const rules = [
+    'Vectors, norms, routers and small convolutions stay in F32.',
+    'A row that is no whole number of blocks falls back to a type with smaller blocks.',
+  ];
   const sources = quant.sources.map(({ from, date }) => `- ${from}, ${date}`);
   return {
     headline: `${quant.name}: ${quant.about}`,
@@ -60,7 +65,10 @@ export function quantPage(quant: Quant): Document {
 }
 
 function mixRows(mix: GgufMix): string[][] {
-  const rows = [['every matrix', mix.base, 'unless said below'], ['output, or a tied embedding', mix.output, '']];
+  const rows = [
+    ['every matrix', mix.base, 'unless said below'],
+    ['output, or a tied embedding', mix.output, ''],
+  ];
   if (mix.tokenEmbedding) rows.push(['token embedding', mix.tokenEmbedding, '']);
   if (mix.stacked) rows.push(['stacked matrices (experts)', mix.stacked, '']);
   for (const [key, name] of TENSORS) {

@@ -4,8 +4,21 @@ import { alignsRight, cellText } from './cells.js';
 import { type Block, type Document, isTable, type Table } from './document.js';
 
 const NO_LINES = {
-  top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '',
-  'bottom-right': '', left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ',
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '  ',
 };
 
 const DEFAULT_WIDTH = 80;
@@ -57,12 +70,16 @@ function tableText({ columns, rows }: Table, width: number, paint: ChalkInstance
 
 /** Where a table is too wide, its widest column of text is wrapped into what the others leave. */
 function fittedCells(columns: Table['columns'], rows: readonly string[][], width: number): string[][] {
-  const widths = columns.map(({ name }, index) => Math.max(name.length, ...rows.map((row) => row[index]!.length)));
+  const widths = columns.map(({ name }, index) =>
+    Math.max(name.length, ...rows.map((row) => row[index]!.length)),
+  );
   const all = widths.reduce((sum, one) => sum + one, GAP * (columns.length - 1));
   if (all <= width) return [...rows];
   const widest = widths.indexOf(Math.max(...widths.filter((_, index) => columns[index]!.kind === 'text')));
   const left = Math.max(LEAST_WIDTH, widths[widest]! - (all - width));
-  return rows.map((row) => row.map((cell, index) => (index === widest ? wrapped(cell, left).join('\n') : cell)));
+  return rows.map((row) =>
+    row.map((cell, index) => (index === widest ? wrapped(cell, left).join('\n') : cell)),
+  );
 }
 
 /** Words into lines; a line that starts with spaces or a bullet keeps its indent. */

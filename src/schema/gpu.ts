@@ -74,7 +74,11 @@ export const gpuSchema = z.strictObject({
   cardsPerNode: z.number().int().positive().optional(),
   powerWatts: z.number().positive().optional(),
   price: z
-    .strictObject({ usd: z.number().positive(), kind: z.enum(['launch', 'approximate']), note: z.string().optional() })
+    .strictObject({
+      usd: z.number().positive(),
+      kind: z.enum(['launch', 'approximate']),
+      note: z.string().optional(),
+    })
     .optional(),
   notes: z.array(z.string()).optional(),
   /** Fields that were computed or assumed, not read. */

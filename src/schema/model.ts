@@ -74,7 +74,16 @@ const moe = z.strictObject({
 
 export const mixer = z.discriminatedUnion('kind', [full, sliding, chunked, latent, gatedDeltaNet, mamba2]);
 export const feedForward = z.discriminatedUnion('kind', [dense, moe]);
-const block = z.discriminatedUnion('kind', [full, sliding, chunked, latent, gatedDeltaNet, mamba2, dense, moe]);
+const block = z.discriminatedUnion('kind', [
+  full,
+  sliding,
+  chunked,
+  latent,
+  gatedDeltaNet,
+  mamba2,
+  dense,
+  moe,
+]);
 
 /** One layer: names of blocks in sequence; a list inside the list runs side by side on one input. */
 const layer = z.array(z.union([z.string().min(1), z.array(z.string().min(1)).min(2)])).min(1);
@@ -133,7 +142,9 @@ export const architectureSchema = z.strictObject({
   /** Runs of repeated patterns of layers, first layer first. */
   layers: z.array(z.strictObject({ repeat: count.optional(), pattern: z.array(layer).min(1) })).min(1),
   /** Single layers that differ from the runs, by their number from 0. */
-  exceptions: z.array(z.strictObject({ layers: z.array(z.number().int().nonnegative()).min(1), use: layer })).optional(),
+  exceptions: z
+    .array(z.strictObject({ layers: z.array(z.number().int().nonnegative()).min(1), use: layer }))
+    .optional(),
   mtp: mtp.optional(),
   vision: vision.optional(),
 });
@@ -148,9 +159,7 @@ const benchmark = z.strictObject({
   score: z.number().optional(),
   unit: z.string().optional(),
   /** Place in somebody's ranking, with whose and when. */
-  rank: z
-    .strictObject({ place: count, board: z.string().min(1), date: z.iso.date().optional() })
-    .optional(),
+  rank: z.strictObject({ place: count, board: z.string().min(1), date: z.iso.date().optional() }).optional(),
   from: z.string().min(1),
 });
 
@@ -167,7 +176,10 @@ export const modelSchema = z.strictObject({
   $schema: z.string().optional(),
   name: z.string().min(1),
   /** Set by the catalogue from the file's name; a file of one's own may say it. */
-  id: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/).optional(),
+  id: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]*$/)
+    .optional(),
   maker: z.string().min(1).optional(),
   family: z.string().min(1).optional(),
   aliases: z.array(z.string().min(1)).optional(),
@@ -176,8 +188,13 @@ export const modelSchema = z.strictObject({
   about: z.string().optional(),
   license: z.string().optional(),
   released: z.iso.date().optional(),
-  knowledgeCutoff: z.string().regex(/^\d{4}-\d{2}(-\d{2})?$/).optional(),
-  modalities: z.strictObject({ input: z.array(z.string()).min(1), output: z.array(z.string()).min(1) }).optional(),
+  knowledgeCutoff: z
+    .string()
+    .regex(/^\d{4}-\d{2}(-\d{2})?$/)
+    .optional(),
+  modalities: z
+    .strictObject({ input: z.array(z.string()).min(1), output: z.array(z.string()).min(1) })
+    .optional(),
   context: z.strictObject({
     /** `max_position_embeddings` of the config. */
     native: count,

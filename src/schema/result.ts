@@ -23,9 +23,17 @@ const device = z.strictObject({
   headroomBytes: bytes.optional(),
 });
 
-export const generatorSchema = z.strictObject({ name: z.literal('llmspec'), version: z.string(), data: z.string() });
+export const generatorSchema = z.strictObject({
+  name: z.literal('llmspec'),
+  version: z.string(),
+  data: z.string(),
+});
 
-const note = z.strictObject({ code: z.string(), args: z.record(z.string(), z.unknown()), message: z.string() });
+const note = z.strictObject({
+  code: z.string(),
+  args: z.record(z.string(), z.unknown()),
+  message: z.string(),
+});
 
 const parameters = z.strictObject({
   total: z.number().int(),
@@ -55,7 +63,15 @@ export const planSchema = z.strictObject({
   notes: z.array(note),
   sources: z.array(z.string()),
   why: z
-    .array(z.strictObject({ part: z.string(), formula: z.string(), numbers: z.string(), bytes, source: z.string() }))
+    .array(
+      z.strictObject({
+        part: z.string(),
+        formula: z.string(),
+        numbers: z.string(),
+        bytes,
+        source: z.string(),
+      }),
+    )
     .optional(),
 });
 
@@ -64,7 +80,12 @@ export const errorSchema = z.strictObject({
   schemaVersion: z.literal(1),
   kind: z.literal('error'),
   id: z.unknown(),
-  error: z.strictObject({ code: z.string(), exitCode: z.number().int(), message: z.string(), hint: z.string() }),
+  error: z.strictObject({
+    code: z.string(),
+    exitCode: z.number().int(),
+    message: z.string(),
+    hint: z.string(),
+  }),
 });
 
 export type PlanDocument = z.infer<typeof planSchema>;

@@ -32,7 +32,8 @@ export function parseBytes(text: string, what = 'size'): number {
   const factor = match && FACTORS[match[2]?.toLowerCase() ?? ''];
   if (!match || !factor) throw new InputError('bad-number', { what, text, expected: 'size' });
   const bytes = Math.round(Number(match[1]?.replaceAll('_', '')) * factor);
-  if (!Number.isSafeInteger(bytes) || bytes <= 0) throw new InputError('bad-number', { what, text, expected: 'size' });
+  if (!Number.isSafeInteger(bytes) || bytes <= 0)
+    throw new InputError('bad-number', { what, text, expected: 'size' });
   return bytes;
 }
 

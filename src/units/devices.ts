@@ -24,7 +24,11 @@ export function parseDevices(text: string): DeviceAsked {
   const what = (first?.[2] ?? last?.[1] ?? trimmed).trim();
   const count = Number(first?.[1] ?? last?.[2] ?? 1);
   if (!what || count < 1 || count > MOST_CARDS) {
-    throw new InputError('bad-number', { what: 'gpu', text, expected: `1 to ${MOST_CARDS} cards, such as 2x4090` });
+    throw new InputError('bad-number', {
+      what: 'gpu',
+      text,
+      expected: `1 to ${MOST_CARDS} cards, such as 2x4090`,
+    });
   }
   if (SIZE.test(what)) return { memoryBytes: parseBytes(what, 'gpu'), count };
   return { gpu: what.toLowerCase() === 'any' ? null : what, count };

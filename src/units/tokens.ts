@@ -12,10 +12,12 @@ export function parseTokens(text: string, what = 'context'): number | 'max' {
   const trimmed = text.trim().toLowerCase();
   if (trimmed === 'max') return 'max';
   const match = /^(\d+(?:_\d+)*(?:\.\d+)?)([km]?)$/.exec(trimmed);
-  if (!match) throw new InputError('bad-number', { what, text, expected: 'tokens', comma: /^\d[\d,]*$/.test(trimmed) });
+  if (!match)
+    throw new InputError('bad-number', { what, text, expected: 'tokens', comma: /^\d[\d,]*$/.test(trimmed) });
   const tokens = Number(match[1]?.replaceAll('_', '')) * (FACTORS[match[2] ?? ''] ?? 1);
   const whole = match[2] ? Math.round(tokens) : tokens;
-  if (!Number.isSafeInteger(whole) || whole <= 0) throw new InputError('bad-number', { what, text, expected: 'tokens' });
+  if (!Number.isSafeInteger(whole) || whole <= 0)
+    throw new InputError('bad-number', { what, text, expected: 'tokens' });
   return whole;
 }
 

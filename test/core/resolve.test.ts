@@ -42,7 +42,7 @@ test('keeps what was said', () => {
 });
 
 test('what was not said is absent', () => {
-  expect(Object.keys(requestOf({}))).not.toEqual(expect.arrayContaining(['limits']));
+  expect(Object.values(requestOf({}))).not.toContain(undefined);
 });
 
 describe('the context', () => {

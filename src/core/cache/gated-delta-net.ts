@@ -5,6 +5,7 @@ import type { StateCache } from './index.js';
 export const gatedDeltaNet = (block: Extract<Mixer, { kind: 'gatedDeltaNet' }>): StateCache => ({
   grows: false,
   part: 'recurrentState',
-  convElements: (block.convKernel - 1) * (2 * block.keyHeads * block.keyDim + block.valueHeads * block.valueDim),
+  convElements:
+    (block.convKernel - 1) * (2 * block.keyHeads * block.keyDim + block.valueHeads * block.valueDim),
   stateElements: block.valueHeads * block.keyDim * block.valueDim,
 });

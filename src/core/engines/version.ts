@@ -15,12 +15,17 @@ const BUILD = /^b\d+$/;
 export function readVersion(asked: string | undefined, engine: Engine): { version: string; notes: Note[] } {
   const known = engine.version;
   if (asked === undefined) return { version: known, notes: [] };
-  if (BUILD.test(asked)) return { version: asked, notes: [{ code: 'engine-version', args: { asked, known, engine: engine.name } }] };
+  if (BUILD.test(asked))
+    return {
+      version: asked,
+      notes: [{ code: 'engine-version', args: { asked, known, engine: engine.name } }],
+    };
   const match = RELEASE.exec(asked.trim());
   if (!match) throw new InputError('unknown-version', { version: asked, known, engine: engine.name });
   const release = `${match[1]}.${match[2]}.${match[3] ?? 0}`;
   const notes: Note[] = [];
   if (match[4]) notes.push({ code: 'version-tail', args: { asked, release } });
-  if (release !== known) notes.push({ code: 'engine-version', args: { asked: release, known, engine: engine.name } });
+  if (release !== known)
+    notes.push({ code: 'engine-version', args: { asked: release, known, engine: engine.name } });
   return { version: release, notes };
 }

@@ -22,7 +22,17 @@ export interface MixContext {
   readonly imatrix: boolean;
 }
 
-type Category = 'output' | 'tokenEmbedding' | 'attnV' | 'attnK' | 'attnQ' | 'attnOutput' | 'ffnUp' | 'ffnGate' | 'ffnDown' | 'other';
+type Category =
+  | 'output'
+  | 'tokenEmbedding'
+  | 'attnV'
+  | 'attnK'
+  | 'attnQ'
+  | 'attnOutput'
+  | 'ffnUp'
+  | 'ffnGate'
+  | 'ffnDown'
+  | 'other';
 
 /** By substring, first hit wins, as `llama-quant.cpp:tensor_get_category` does it. Fused and latent values count as values. */
 const CATEGORIES: readonly (readonly [string, Category])[] = [
@@ -71,22 +81,47 @@ function mayBeQuantised({ name, ne }: GgufShape): boolean {
   return ne.length > 1 && name.endsWith('weight') && !KEPT.some((part) => name.includes(part));
 }
 
+/** Chooses the types of tensors that come in the order of the file. */
+export type TypeChooser = (tensor: GgufShape) => GgmlType;
+
+/** What a whole file says to the choice: which tensors stand outside the layers, and those that are values. */
+export interface FileFacts {
+  /** Whether there is no `output.weight`: the embedding takes its type. */
+  readonly tied: boolean;
+  /** Tensors of attention values, fused ones included. */
+  readonly values: number;
+}
+
+/** Whether a tensor counts among the attention values. */
+export const isValues = (name: string): boolean => categoryOf(name) === 'attnV';
+
 /**
- * The type that `llama-quantize` of llama.cpp v0.5.0 gives each tensor, in the order of `tensors`.
+ * The type that `llama-quantize` of llama.cpp v0.5.0 gives each tensor. Tensors must come in the order of the
+ * file: layer by layer, the names of a layer in alphabetical order.
  *
  * Source: `src/llama-quant.cpp:llama_tensor_get_type_impl` and the functions named above.
  *
  * @throws InputError `engine-refuses` where the mix has no type for a row length (the engine aborts)
+ */
+export function typeChooser(quant: Quant, context: MixContext, facts: FileFacts): TypeChooser {
+  if (quant.kind === 'gguf-plain') return (tensor) => plainType(tensor, quant.base, quant.experts);
+  const choose = mixChooser(quant, context, facts);
+  return (tensor) => (mayBeQuantised(tensor) ? fitted(choose(tensor), tensor) : 'F32');
+}
+
+/**
+ * The same for a whole list, in the order of the list.
+ *
  * @example ggufTypes([{ name: 'output.weight', ne: [4096, 128256] }], q4km, context) // ['Q6_K']
  */
 export function ggufTypes(tensors: readonly GgufShape[], quant: Quant, context: MixContext): GgmlType[] {
-  if (quant.kind === 'gguf-plain') return tensors.map((tensor) => plainType(tensor, quant.base, quant.experts));
+  const tied = !tensors.some(({ name }) => name === 'output.weight');
+  const choose = typeChooser(quant, context, {
+    tied,
+    values: tensors.filter(({ name }) => isValues(name)).length,
+  });
   const types = new Array<GgmlType>(tensors.length);
-  const choose = mixChooser(quant, context, tensors);
-  for (const index of inFileOrder(tensors)) {
-    const tensor = tensors[index]!;
-    types[index] = mayBeQuantised(tensor) ? fitted(choose(tensor), tensor) : 'F32';
-  }
+  for (const index of inFileOrder(tensors)) types[index] = choose(tensors[index]!);
   return types;
 }
 
@@ -104,11 +139,8 @@ function inFileOrder(tensors: readonly GgufShape[]): number[] {
   return tensors.map((_, index) => index).sort(byLayerThenName);
 }
 
-function mixChooser(mix: GgufMix, context: MixContext, tensors: readonly GgufShape[]): (tensor: GgufShape) => GgmlType {
-  const tied = !tensors.some(({ name }) => name === 'output.weight');
-  const values = tensors.filter(({ name }) => categoryOf(name) === 'attnV').length;
+function mixChooser(mix: GgufMix, context: MixContext, { tied, values }: FileFacts): TypeChooser {
   const seen: Partial<Record<Category, number>> = {};
-
   return (tensor) => {
     const category = categoryOf(tensor.name);
     if (category === 'output' || (tied && category === 'tokenEmbedding')) return outputType(mix, tensor);
@@ -116,14 +148,19 @@ function mixChooser(mix: GgufMix, context: MixContext, tensors: readonly GgufSha
     if (category === 'tokenEmbedding') return mix.tokenEmbedding ?? mix.base;
     const before = seen[category] ?? 0;
     seen[category] = before + 1;
-    const counted = category === 'attnV' ? { index: before, of: values } : ffnPosition(tensor, before, context);
+    const counted =
+      category === 'attnV' ? { index: before, of: values } : ffnPosition(tensor, before, context);
     const holds = (condition: Condition) => CONDITIONS[condition]({ ...counted, seen: before, context });
     return ruleType(mix, category, holds, context);
   };
 }
 
 /** In MoE models the layer's own number counts; in dense ones, how many such tensors came before. */
-function ffnPosition(tensor: GgufShape, before: number, { experts, layersAll }: MixContext): { index: number; of: number } {
+function ffnPosition(
+  tensor: GgufShape,
+  before: number,
+  { experts, layersAll }: MixContext,
+): { index: number; of: number } {
   return { index: experts > 1 ? (tensor.layer ?? 0) : before, of: layersAll };
 }
 
@@ -187,7 +224,11 @@ function fitted(type: GgmlType, { name, ne }: GgufShape): GgmlType {
   if (row % blockElements(type) === 0) return type;
   const fallback = FALLBACKS[type] ?? (blockElements(type) <= 32 ? type : undefined);
   if (!fallback) {
-    throw new InputError('engine-refuses', { engine: 'llama.cpp', words: `no tensor type fallback is defined for type ${type.toLowerCase()}`, tensor: name });
+    throw new InputError('engine-refuses', {
+      engine: 'llama.cpp',
+      words: `no tensor type fallback is defined for type ${type.toLowerCase()}`,
+      tensor: name,
+    });
   }
   return row % blockElements(fallback) === 0 ? fallback : 'F16';
 }

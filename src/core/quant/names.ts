@@ -15,7 +15,11 @@ const FOUR_BIT = new Set(['q4', 'int4']);
  *
  * @example chooseQuant('q4', maverick, llamaCpp) // { kind: 'format', name: 'Q4_K_M', notes: [...] }
  */
-export function chooseQuant(asked: string | undefined, model: Pick<Model, 'releasedFormat'>, engine: Engine): QuantChoice {
+export function chooseQuant(
+  asked: string | undefined,
+  model: Pick<Model, 'releasedFormat'>,
+  engine: Engine,
+): QuantChoice {
   const { quants } = engine;
   const released = quants.released[model.releasedFormat ?? ''];
   if (asked === undefined) {
@@ -26,7 +30,11 @@ export function chooseQuant(asked: string | undefined, model: Pick<Model, 'relea
   const short = Object.hasOwn(quants.short, lower) ? quants.short[lower] : undefined;
   if (short) {
     const name = released && FOUR_BIT.has(lower) ? released : short;
-    return { kind: 'format', name, notes: [{ code: 'quant-alias', args: { asked, name, engine: engine.name } }] };
+    return {
+      kind: 'format',
+      name,
+      notes: [{ code: 'quant-alias', args: { asked, name, engine: engine.name } }],
+    };
   }
   const other = Object.entries(quants.nearest).find(([name]) => name.toLowerCase() === withoutGroup(lower));
   if (other) return { kind: 'other-engine', name: other[0], nearest: other[1] };

@@ -19,7 +19,8 @@ export function withContext(question: Question, contextTokens: number): Question
 export function largestContext(prepared: Prepared, question: Question): number | undefined {
   const { native, extended } = question.model.context;
   const most = Math.max(native, extended?.tokens ?? 0);
-  const fits = (contextTokens: number): boolean => plan(prepared, withContext(question, contextTokens)).verdict.fits === true;
+  const fits = (contextTokens: number): boolean =>
+    plan(prepared, withContext(question, contextTokens)).verdict.fits === true;
   if (fits(most)) return most;
   let [yes, no] = [0, Math.ceil(most / STEP)];
   while (no - yes > 1) {

@@ -2,9 +2,16 @@ import type { Architecture, Block } from '../../schema/model.js';
 import type { Part } from './index.js';
 
 /** Gated delta net (Qwen3-Next): queries, keys, values and an output gate from one projection, then a short convolution. */
-export function gatedDeltaNet(block: Extract<Block, { kind: 'gatedDeltaNet' }>, { hiddenSize }: Architecture): Part[] {
+export function gatedDeltaNet(
+  block: Extract<Block, { kind: 'gatedDeltaNet' }>,
+  { hiddenSize }: Architecture,
+): Part[] {
   const { keyHeads, valueHeads, keyDim, valueDim, convKernel } = block;
-  const part = (name: string, shape: number[]): Part => ({ name: `linear_attn.${name}`, role: 'linearAttention', shape });
+  const part = (name: string, shape: number[]): Part => ({
+    name: `linear_attn.${name}`,
+    role: 'linearAttention',
+    shape,
+  });
   const keyWidth = keyHeads * keyDim;
   const valueWidth = valueHeads * valueDim;
   return [

@@ -6,7 +6,7 @@ import { latent } from './latent.js';
 import { mamba2 } from './mamba2.js';
 import { moe } from './moe.js';
 import { type Steps, stackOf, stepsOf } from './stack.js';
-import { visionTensors } from './vision.js';
+import { visionParts } from './vision.js';
 
 export type Role =
   | 'embedding'
@@ -42,7 +42,10 @@ export interface Tensor extends Part {
   readonly module: 'text' | 'vision' | 'mtp';
 }
 
-type PartsOf<K extends Block['kind']> = (block: Extract<Block, { kind: K }>, architecture: Architecture) => Part[];
+type PartsOf<K extends Block['kind']> = (
+  block: Extract<Block, { kind: K }>,
+  architecture: Architecture,
+) => Part[];
 
 /** Every kind of block there is: one line each. */
 const BLOCKS: { [K in Block['kind']]: PartsOf<K> } = {
@@ -61,6 +64,43 @@ const FEED_FORWARDS: ReadonlySet<Block['kind']> = new Set(['dense', 'moe']);
 /** Whether a block is a feed-forward; the others are mixers. */
 export const isFeedForward = (block: Block): boolean => FEED_FORWARDS.has(block.kind);
 
+/** A model's parts layer by layer: equal layers share one array. */
+export interface TensorLayout {
+  /** In front of the stack. */
+  readonly embedding: readonly Part[];
+  readonly layers: readonly (readonly Part[])[];
+  /** Behind the stack. */
+  readonly output: readonly Part[];
+  /** Modules for multi-token prediction, numbered on after the layers. */
+  readonly mtp: readonly (readonly Part[])[];
+  readonly vision: readonly Part[];
+}
+
+/**
+ * A model's tensors, layer by layer. Tied embeddings stand there once.
+ *
+ * @throws InputError `bad-file` where a layer names a block that the spec lacks
+ */
+export function layoutOf(architecture: Architecture): TensorLayout {
+  const { hiddenSize, vocabSize, tiedEmbeddings } = architecture;
+  const head: Part[] = tiedEmbeddings
+    ? []
+    : [{ name: 'lm_head.weight', role: 'head', shape: [vocabSize, hiddenSize] }];
+  const made = new Map<Steps, Part[]>();
+  const layers = stackOf(architecture).map((steps) => {
+    const parts = made.get(steps) ?? layerParts(steps, architecture);
+    made.set(steps, parts);
+    return parts;
+  });
+  return {
+    embedding: [{ name: 'embed_tokens.weight', role: 'embedding', shape: [vocabSize, hiddenSize] }],
+    layers,
+    output: [{ name: 'norm.weight', role: 'norms', shape: [hiddenSize] }, ...head],
+    mtp: mtpParts(architecture),
+    vision: visionParts(architecture),
+  };
+}
+
 /**
  * A model as the list of its tensors: the one list that every sum is made over.
  *
@@ -70,26 +110,33 @@ export const isFeedForward = (block: Block): boolean => FEED_FORWARDS.has(block.
  * @example tensorsOf(llama8b.architecture).filter((t) => t.role === 'attention').length // 128
  */
 export function tensorsOf(architecture: Architecture): Tensor[] {
-  const { hiddenSize, vocabSize } = architecture;
-  const outside = (name: string, role: Role, shape: number[]): Tensor => ({ name, role, shape, module: 'text' });
-  const tensors = [outside('embed_tokens.weight', 'embedding', [vocabSize, hiddenSize])];
-  const made = new Map<Steps, Part[]>();
-  stackOf(architecture).forEach((steps, layer) => {
-    const parts = made.get(steps) ?? layerParts(steps, architecture);
-    made.set(steps, parts);
-    for (const part of parts) tensors.push({ ...part, layer, module: 'text' });
-  });
-  tensors.push(outside('norm.weight', 'norms', [hiddenSize]));
-  if (!architecture.tiedEmbeddings) tensors.push(outside('lm_head.weight', 'head', [vocabSize, hiddenSize]));
-  return [...tensors, ...mtpTensors(architecture), ...visionTensors(architecture)];
+  const layout = layoutOf(architecture);
+  const first = layout.layers.length;
+  return [
+    ...layout.embedding.map((part): Tensor => ({ ...part, module: 'text' })),
+    ...layout.layers.flatMap((parts, layer) =>
+      parts.map((part): Tensor => ({ ...part, layer, module: 'text' })),
+    ),
+    ...layout.output.map((part): Tensor => ({ ...part, module: 'text' })),
+    ...layout.mtp.flatMap((parts, index) =>
+      parts.map((part): Tensor => ({ ...part, layer: first + index, module: 'mtp' })),
+    ),
+    ...layout.vision.map((part): Tensor => ({ ...part, module: 'vision' })),
+  ];
 }
 
 /** The parts of one layer: its blocks and the norms in front of them (and behind, where sandwiched). */
 function layerParts(steps: Steps, architecture: Architecture): Part[] {
-  const norm = (name: string): Part => ({ name: `${name}.weight`, role: 'norms', shape: [architecture.hiddenSize] });
+  const norm = (name: string): Part => ({
+    name: `${name}.weight`,
+    role: 'norms',
+    shape: [architecture.hiddenSize],
+  });
   return steps.flatMap((step, index) => {
     const name = step.every(isFeedForward) ? 'ffn' : 'mixer';
-    const again = steps.slice(0, index).filter((other) => other.every(isFeedForward) === (name === 'ffn')).length;
+    const again = steps
+      .slice(0, index)
+      .filter((other) => other.every(isFeedForward) === (name === 'ffn')).length;
     const suffix = again ? `.${again}` : '';
     const norms = [norm(`${name}_norm${suffix}`)];
     if (architecture.norm.placement === 'sandwich') norms.push(norm(`${name}_post_norm${suffix}`));
@@ -103,26 +150,20 @@ function partsOf(block: Block, architecture: Architecture): Part[] {
   return parts(block, architecture);
 }
 
-/** Modules for multi-token prediction: two norms, a projection of both hidden states, one layer, a final norm. */
-function mtpTensors(architecture: Architecture): Tensor[] {
+/** Modules for multi-token prediction: one layer, two norms, a projection of both hidden states, a final norm. */
+function mtpParts(architecture: Architecture): Part[][] {
   const { mtp, hiddenSize, vocabSize } = architecture;
   if (!mtp) return [];
-  const own: Part[] = mtp.ownEmbedding
-    ? [
-        { name: 'nextn.embed_tokens.weight', role: 'mtp', shape: [vocabSize, hiddenSize] },
-        { name: 'nextn.shared_head_head.weight', role: 'mtp', shape: [vocabSize, hiddenSize] },
-      ]
-    : [];
+  const own = mtp.ownEmbedding ? ['embed_tokens', 'shared_head_head'] : [];
   const parts: Part[] = [
     ...layerParts(stepsOf(mtp.layer, architecture), architecture),
     { name: 'nextn.eh_proj.weight', role: 'mtp', shape: [hiddenSize, 2 * hiddenSize] },
     ...['enorm', 'hnorm', 'shared_head_norm'].map(
       (name): Part => ({ name: `nextn.${name}.weight`, role: 'mtp', shape: [hiddenSize] }),
     ),
-    ...own,
+    ...own.map(
+      (name): Part => ({ name: `nextn.${name}.weight`, role: 'mtp', shape: [vocabSize, hiddenSize] }),
+    ),
   ];
-  const first = stackOf(architecture).length;
-  return Array.from({ length: mtp.modules }, (_, index) =>
-    parts.map((part): Tensor => ({ ...part, role: 'mtp', layer: first + index, module: 'mtp' })),
-  ).flat();
+  return new Array<Part[]>(mtp.modules).fill(parts.map((part): Part => ({ ...part, role: 'mtp' })));
 }

@@ -4,7 +4,11 @@ import type { Part } from './index.js';
 /** Mamba-2 (arXiv:2405.21060): gate, values, B, C and time steps from one projection, then a short convolution. */
 export function mamba2(block: Extract<Block, { kind: 'mamba2' }>, { hiddenSize }: Architecture): Part[] {
   const { heads, headDim, stateDim, groups, convKernel } = block;
-  const part = (name: string, shape: number[]): Part => ({ name: `mamba.${name}`, role: 'linearAttention', shape });
+  const part = (name: string, shape: number[]): Part => ({
+    name: `mamba.${name}`,
+    role: 'linearAttention',
+    shape,
+  });
   const width = heads * headDim;
   const convWidth = width + 2 * groups * stateDim;
   return [

@@ -5,14 +5,23 @@ type Moe = Extract<Block, { kind: 'moe' }>;
 
 /** A mixture of experts: a router, routed experts of which a token visits a few, perhaps one shared by all. */
 export function moe(block: Moe, architecture: Architecture): Part[] {
-  return [...router(block, architecture), ...routedExperts(block, architecture), ...sharedExpert(block, architecture)];
+  return [
+    ...router(block, architecture),
+    ...routedExperts(block, architecture),
+    ...sharedExpert(block, architecture),
+  ];
 }
 
 function router(block: Moe, { hiddenSize }: Architecture): Part[] {
   const parts: Part[] = [{ name: 'mlp.gate.weight', role: 'router', shape: [block.experts, hiddenSize] }];
   if (block.bias) parts.push({ name: 'mlp.gate.bias', role: 'router', shape: [block.experts] });
   if (block.routerCorrection) {
-    parts.push({ name: 'mlp.gate.e_score_correction_bias', role: 'router', shape: [block.experts], buffer: true });
+    parts.push({
+      name: 'mlp.gate.e_score_correction_bias',
+      role: 'router',
+      shape: [block.experts],
+      buffer: true,
+    });
   }
   return parts;
 }
@@ -42,7 +51,11 @@ function routedExperts(block: Moe, { hiddenSize }: Architecture): Part[] {
 
 function sharedExpert({ shared }: Moe, { hiddenSize }: Architecture): Part[] {
   if (!shared) return [];
-  const part = (name: string, shape: number[]): Part => ({ name: `mlp.${name}.weight`, role: 'sharedExperts', shape });
+  const part = (name: string, shape: number[]): Part => ({
+    name: `mlp.${name}.weight`,
+    role: 'sharedExperts',
+    shape,
+  });
   const parts = [
     part('shared_expert.gate_proj', [shared.intermediateSize, hiddenSize]),
     part('shared_expert.up_proj', [shared.intermediateSize, hiddenSize]),

@@ -17,7 +17,8 @@ const product = (shape: readonly number[]): number => shape.reduce((all, dim) =>
 export const elementsOf = (tensor: Tensor): number => product(tensor.shape) * (tensor.count ?? 1);
 
 /** Elements of it that one token uses. */
-const activeElementsOf = (tensor: Tensor): number => product(tensor.shape) * (tensor.active ?? tensor.count ?? 1);
+const activeElementsOf = (tensor: Tensor): number =>
+  product(tensor.shape) * (tensor.active ?? tensor.count ?? 1);
 
 const sum = (tensors: readonly Tensor[], elements: (tensor: Tensor) => number): number =>
   tensors.reduce((total, tensor) => total + elements(tensor), 0);

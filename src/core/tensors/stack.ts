@@ -1,5 +1,5 @@
-import type { Architecture, Block, Layer } from '../../schema/model.js';
 import { InputError } from '../../errors.js';
+import type { Architecture, Block, Layer } from '../../schema/model.js';
 
 /** One step of a layer: a block, or several that run side by side. */
 export type Step = readonly Block[];
@@ -22,7 +22,8 @@ export function stackOf(architecture: Architecture): Steps[] {
   for (const exception of architecture.exceptions ?? []) {
     const steps = stepsOf(exception.use, architecture);
     for (const layer of exception.layers) {
-      if (layer >= stack.length) throw new InputError('bad-file', { problem: `exception for layer ${layer} of ${stack.length}` });
+      if (layer >= stack.length)
+        throw new InputError('bad-file', { problem: `exception for layer ${layer} of ${stack.length}` });
       stack[layer] = steps;
     }
   }
@@ -31,11 +32,16 @@ export function stackOf(architecture: Architecture): Steps[] {
 
 /** The blocks that one written layer names, step by step. */
 export function stepsOf(layer: Layer, architecture: Architecture): Steps {
-  return layer.map((step) => (typeof step === 'string' ? [step] : step).map((name) => blockNamed(name, architecture)));
+  return layer.map((step) =>
+    (typeof step === 'string' ? [step] : step).map((name) => blockNamed(name, architecture)),
+  );
 }
 
 function blockNamed(name: string, architecture: Architecture): Block {
   const block = architecture.blocks[name];
-  if (!block) throw new InputError('bad-file', { problem: `a layer names the block "${name}", which is not among blocks` });
+  if (!block)
+    throw new InputError('bad-file', {
+      problem: `a layer names the block "${name}", which is not among blocks`,
+    });
   return block;
 }

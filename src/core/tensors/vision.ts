@@ -1,28 +1,27 @@
 import type { Architecture, Vision } from '../../schema/model.js';
-import type { Tensor } from './index.js';
+import type { Part } from './index.js';
 
 const COLOURS = 3;
 
 /** A vision transformer with biases throughout, and the projector that carries its output to the language model. */
-export function visionTensors({ vision }: Architecture): Tensor[] {
+export function visionParts({ vision }: Architecture): Part[] {
   if (!vision) return [];
   return [...outsideLayers(vision), ...layerTensors(vision), ...projector(vision)];
 }
 
-const tensor = (name: string, shape: number[], count = 1): Tensor => ({
+const tensor = (name: string, shape: number[], count = 1): Part => ({
   name: `vision.${name}`,
   role: 'vision',
   shape,
   count,
-  module: 'vision',
 });
 
-const layerNorm = (name: string, width: number, count = 1): Tensor[] => [
+const layerNorm = (name: string, width: number, count = 1): Part[] => [
   tensor(`${name}.weight`, [width], count),
   tensor(`${name}.bias`, [width], count),
 ];
 
-function outsideLayers(vision: Vision): Tensor[] {
+function outsideLayers(vision: Vision): Part[] {
   const { hiddenSize, patchSize, imageSize } = vision;
   const patches = (imageSize / patchSize) ** 2;
   const tensors = [
@@ -36,8 +35,8 @@ function outsideLayers(vision: Vision): Tensor[] {
   return tensors;
 }
 
-function layerTensors({ layers, hiddenSize, intermediateSize }: Vision): Tensor[] {
-  const linear = (name: string, rows: number, columns: number): Tensor[] => [
+function layerTensors({ layers, hiddenSize, intermediateSize }: Vision): Part[] {
+  const linear = (name: string, rows: number, columns: number): Part[] => [
     tensor(`layers.${name}.weight`, [rows, columns], layers),
     tensor(`layers.${name}.bias`, [rows], layers),
   ];
@@ -50,7 +49,9 @@ function layerTensors({ layers, hiddenSize, intermediateSize }: Vision): Tensor[
   ];
 }
 
-function projector({ projector, projectorNorm, hiddenSize }: Vision): Tensor[] {
-  const matrices = projector.map(([columns, rows], index) => tensor(`projector.${index}.weight`, [rows, columns]));
+function projector({ projector, projectorNorm, hiddenSize }: Vision): Part[] {
+  const matrices = projector.map(([columns, rows], index) =>
+    tensor(`projector.${index}.weight`, [rows, columns]),
+  );
   return projectorNorm ? [...matrices, tensor('projector.norm.weight', [hiddenSize])] : matrices;
 }

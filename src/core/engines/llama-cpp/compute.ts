@@ -1,7 +1,7 @@
 import type { Block } from '../../../schema/model.js';
-import type { CacheClass, PreparedModel } from './prepare.js';
 import { cellsOf } from './kv-cache.js';
 import type { Placement, Run } from './placement.js';
+import type { CacheClass, PreparedModel } from './prepare.js';
 import type { Settings } from './settings.js';
 
 /** Bytes with the bounds between which the engine's own figure lies. */
@@ -44,10 +44,16 @@ const SURE = {
  *
  * @returns bytes of each card in order, and of the host
  */
-export function computeBuffers(prepared: PreparedModel, settings: Settings, placement: Placement): ComputeBuffers {
+export function computeBuffers(
+  prepared: PreparedModel,
+  settings: Settings,
+  placement: Placement,
+): ComputeBuffers {
   const pipeline = isPipeline(placement);
   const copies = pipeline ? PIPELINE_COPIES : 1;
-  const cards = placement.cards.map((run, card) => cardBuffer(prepared, settings, placement, { run, card, copies }));
+  const cards = placement.cards.map((run, card) =>
+    cardBuffer(prepared, settings, placement, { run, card, copies }),
+  );
   return { cards, host: hostBuffer(prepared, settings, placement, copies) };
 }
 
@@ -63,7 +69,12 @@ interface CardPosition {
   readonly copies: number;
 }
 
-function cardBuffer(prepared: PreparedModel, settings: Settings, placement: Placement, { run, card, copies }: CardPosition): Estimate {
+function cardBuffer(
+  prepared: PreparedModel,
+  settings: Settings,
+  placement: Placement,
+  { run, card, copies }: CardPosition,
+): Estimate {
   const holdsOutput = placement.outputCard === card;
   if (run.from === run.to && !holdsOutput) return { bytes: 0, low: 0, high: 0 };
   const law = Math.max(
@@ -77,7 +88,12 @@ function cardBuffer(prepared: PreparedModel, settings: Settings, placement: Plac
   return spread(expected, classOf(settings, placement));
 }
 
-function hostBuffer(prepared: PreparedModel, settings: Settings, placement: Placement, copies: number): Estimate {
+function hostBuffer(
+  prepared: PreparedModel,
+  settings: Settings,
+  placement: Placement,
+  copies: number,
+): Estimate {
   const { hiddenSize } = prepared.model.architecture;
   const hidden = FLOAT * settings.ubatchTokens * hiddenSize;
   const { host } = placement;
@@ -151,7 +167,9 @@ function floatsPerToken(block: Block, hiddenSize: number): number {
       return 3 * block.activeExperts * block.intermediateSize + outputs + 4 * hiddenSize;
     }
     case 'latent':
-      return block.heads * (2 * (block.kvRank + block.ropeDim) + block.nopeDim + block.ropeDim) + 3 * hiddenSize;
+      return (
+        block.heads * (2 * (block.kvRank + block.ropeDim) + block.nopeDim + block.ropeDim) + 3 * hiddenSize
+      );
     default:
       return 0;
   }
@@ -160,25 +178,45 @@ function floatsPerToken(block: Block, hiddenSize: number): number {
 /** Query heads, and the elements of one query, of the widest attention. */
 function queryShape(blocks: readonly Block[]): { heads: number; width: number } {
   const shapes = blocks.map((block) => {
-    if (block.kind === 'latent') return { heads: block.heads, width: block.heads * (block.kvRank + block.ropeDim) };
-    return 'kvHeads' in block ? { heads: block.heads, width: block.heads * block.headDim } : { heads: 0, width: 0 };
+    if (block.kind === 'latent')
+      return { heads: block.heads, width: block.heads * (block.kvRank + block.ropeDim) };
+    return 'kvHeads' in block
+      ? { heads: block.heads, width: block.heads * block.headDim }
+      : { heads: 0, width: 0 };
   });
-  return shapes.reduce((widest, shape) => (shape.width > widest.width ? shape : widest), { heads: 0, width: 0 });
+  return shapes.reduce((widest, shape) => (shape.width > widest.width ? shape : widest), {
+    heads: 0,
+    width: 0,
+  });
 }
 
 /**
  * One attention: without flash attention its scores; with it, on a card, half-precision copies of a cache
  * that is kept in another type (`ggml-cuda/fattn.cu`), for the widest layer.
  */
-function attentionPhase(prepared: PreparedModel, settings: Settings, run: Run, copies: number, where: 'card' | 'host'): number {
+function attentionPhase(
+  prepared: PreparedModel,
+  settings: Settings,
+  run: Run,
+  copies: number,
+  where: 'card' | 'host',
+): number {
   const { hiddenSize } = prepared.model.architecture;
   const { heads, width } = queryShape(prepared.blocks);
   const states = FLOAT * settings.ubatchTokens * (2 * hiddenSize + 2 * width);
-  const peak = Math.max(0, ...growing(prepared, run).map((known) => attentionExtra(known, settings, heads, where)));
+  const peak = Math.max(
+    0,
+    ...growing(prepared, run).map((known) => attentionExtra(known, settings, heads, where)),
+  );
   return peak === 0 ? 0 : inputs(prepared, settings, run) * copies + states + peak;
 }
 
-function attentionExtra({ cache }: CacheClass, settings: Settings, heads: number, where: 'card' | 'host'): number {
+function attentionExtra(
+  { cache }: CacheClass,
+  settings: Settings,
+  heads: number,
+  where: 'card' | 'host',
+): number {
   if (!cache.grows) return 0;
   const cells = cellsOf(cache, settings);
   if (!settings.flashAttention) return FLOAT * settings.ubatchTokens * heads * cells;

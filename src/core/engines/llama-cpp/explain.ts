@@ -27,7 +27,8 @@ function weights({ tensorTypes, fileBytes, quant }: PreparedModel): Explanation[
   return [
     {
       part: 'weights',
-      formula: 'sum over the tensors of the file: rows × blocks of a row × bytes of a block, by the type that the mix gives each',
+      formula:
+        'sum over the tensors of the file: rows × blocks of a row × bytes of a block, by the type that the mix gives each',
       numbers: `${quant.name}: ${types.join(' + ')}`,
       bytes: fileBytes,
       source: `${SOURCE} src/llama-quant.cpp:llama_tensor_get_type_impl, ggml/src/ggml-common.h`,
@@ -49,7 +50,8 @@ function cache(known: CacheClass, { layersAll }: PreparedModel, settings: Settin
     };
   }
   const cells = cellsOf(kept, settings);
-  const window = kept.window === undefined || settings.swaFull ? '' : ` (${cellWords(kept.window, settings)})`;
+  const window =
+    kept.window === undefined || settings.swaFull ? '' : ` (${cellWords(kept.window, settings)})`;
   return {
     part: `kvCache.${known.part}`,
     formula: 'layers × streams × cells × (key elements × K type + value elements × V type)',
@@ -59,7 +61,10 @@ function cache(known: CacheClass, { layersAll }: PreparedModel, settings: Settin
   };
 }
 
-function cellWords(window: number, { unified, sequences, ubatchTokens, contextPerSequence }: Settings): string {
+function cellWords(
+  window: number,
+  { unified, sequences, ubatchTokens, contextPerSequence }: Settings,
+): string {
   const windows = unified && sequences > 1 ? `${window} × ${sequences}` : `${window}`;
   return `least of ${contextPerSequence} and ${windows} + ubatch ${ubatchTokens}, in steps of 256`;
 }
@@ -70,7 +75,8 @@ function compute(prepared: PreparedModel, request: ResolvedRequest, settings: Se
   const { cards: buffers, host } = computeBuffers(prepared, settings, placement);
   return {
     part: 'compute',
-    formula: 'on each device the largest of three phases of the prompt graph (a layer, an attention, the logits) plus its masks; an estimate with a range',
+    formula:
+      'on each device the largest of three phases of the prompt graph (a layer, an attention, the logits) plus its masks; an estimate with a range',
     numbers: `ubatch ${settings.ubatchTokens}, rows of logits ${settings.outputRows}, cells ${settings.contextPerSequence}: ${buffers.map(({ bytes }) => bytes).join(' + ')}${buffers.length ? ' + ' : ''}${host.bytes} on the host`,
     bytes: buffers.reduce((sum, { bytes }) => sum + bytes, host.bytes),
     source: `${SOURCE} src/llama-context.cpp:sched_reserve, src/llama-graph.cpp; law in docs/formulas.md`,

@@ -50,7 +50,12 @@ function use(prepared: PreparedModel, request: ResolvedRequest): EngineUse {
     output: outputBytes(prepared, settings),
     runtime: { bytes: 0, low: 0, high: 0 },
   };
-  return { devices: [...onCards, host], contextTokens: contextOf(settings, request), backend, notes: notesOf(prepared, request, settings) };
+  return {
+    devices: [...onCards, host],
+    contextTokens: contextOf(settings, request),
+    backend,
+    notes: notesOf(prepared, request, settings),
+  };
 }
 
 function backendOf(request: ResolvedRequest, cards: readonly PlannedDevice[]): string {
@@ -62,7 +67,8 @@ function backendOf(request: ResolvedRequest, cards: readonly PlannedDevice[]): s
 function freeBytes(cards: readonly PlannedDevice[], runtimes: readonly Estimate[]): number[] {
   if (cards.some(({ usableBytes }) => usableBytes === undefined)) return cards.map(() => 1);
   const free = cards.map(({ usableBytes }, index) => Math.max(0, usableBytes! - runtimes[index]!.bytes));
-  if (free.length > 0 && free.every((bytes) => bytes === 0)) throw new InputError('impossible-layout', { words: 'no card has free memory' });
+  if (free.length > 0 && free.every((bytes) => bytes === 0))
+    throw new InputError('impossible-layout', { words: 'no card has free memory' });
   return free;
 }
 
@@ -71,10 +77,15 @@ function contextOf(settings: Settings, request: ResolvedRequest): number {
   return request.options['ctx-size'] === undefined ? request.contextTokens : settings.contextPerSequence;
 }
 
-function cardWeights(prepared: PreparedModel, placement: Placement, { index, run, kind }: { index: number; run: Run; kind: BufferKind }) {
+function cardWeights(
+  prepared: PreparedModel,
+  placement: Placement,
+  { index, run, kind }: { index: number; run: Run; kind: BufferKind },
+) {
   const weights = new Map<Role, number>();
   const experts = { from: Math.max(run.from, Math.min(placement.hostExpertLayers, run.to)), to: run.to };
-  for (const { role, routed, upTo } of prepared.roles) addRun(weights, role, upTo[kind], routed ? experts : run);
+  for (const { role, routed, upTo } of prepared.roles)
+    addRun(weights, role, upTo[kind], routed ? experts : run);
   if (run.to > run.from) addAll(weights, prepared.everyDevice, kind);
   if (placement.outputCard === index) {
     addAll(weights, prepared.output, kind);
@@ -89,7 +100,8 @@ function hostWeights(prepared: PreparedModel, placement: Placement) {
   const { host, hostExpertLayers } = placement;
   const experts = { from: host.from, to: Math.max(host.to, hostExpertLayers) };
   add(weights, 'embedding', prepared.embedding.bytes.host);
-  for (const { role, routed, upTo } of prepared.roles) addRun(weights, role, upTo.host, routed ? experts : host);
+  for (const { role, routed, upTo } of prepared.roles)
+    addRun(weights, role, upTo.host, routed ? experts : host);
   if (host.to > host.from) addAll(weights, prepared.everyDevice, 'host');
   if (placement.outputCard === undefined) addAll(weights, prepared.output, 'host');
   return weights;
@@ -116,4 +128,3 @@ function scaled(weights: Map<Role, number>, scale: number): Map<Role, number> {
 function outputBytes({ vocabSize }: PreparedModel, { sequences }: Settings): number {
   return LOGIT_BYTES * vocabSize * sequences;
 }
-

@@ -50,7 +50,8 @@ export function cacheBytes(
   const parts = new Map<CachePart, number>();
   for (const known of classes) {
     const count = known.upTo[layers.to]! - known.upTo[layers.from]!;
-    if (count) parts.set(known.part, (parts.get(known.part) ?? 0) + count * layerCacheBytes(known, settings, kind));
+    if (count)
+      parts.set(known.part, (parts.get(known.part) ?? 0) + count * layerCacheBytes(known, settings, kind));
   }
   return parts;
 }

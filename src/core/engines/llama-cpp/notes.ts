@@ -8,7 +8,11 @@ import { type Settings, settingsOf } from './settings.js';
  * an importance matrix that is missing, weights held twice.
  */
 export function notesOf(prepared: PreparedModel, request: ResolvedRequest, settings: Settings): Note[] {
-  return [serverSlots(prepared, request, settings), mix(prepared, request), repacking(prepared, request)].flat();
+  return [
+    serverSlots(prepared, request, settings),
+    mix(prepared, request),
+    repacking(prepared, request),
+  ].flat();
 }
 
 /** A server started without a number takes four slots in one cache, which windows and states pay for. */
@@ -22,19 +26,26 @@ function serverSlots(prepared: PreparedModel, request: ResolvedRequest, settings
 
 function cacheTotal(prepared: PreparedModel, settings: Settings): number {
   const everything = { from: 0, to: prepared.layersAll };
-  return [...cacheBytes(prepared.caches, settings, everything, 'host').values()].reduce((sum, bytes) => sum + bytes, 0);
+  return [...cacheBytes(prepared.caches, settings, everything, 'host').values()].reduce(
+    (sum, bytes) => sum + bytes,
+    0,
+  );
 }
 
 function mix({ quant }: PreparedModel, request: ResolvedRequest): Note[] {
   if (quant.kind !== 'gguf-mix') return [];
-  if (request.fileBytes) return [{ code: 'file-size', args: { fileBytes: request.fileBytes, quant: quant.name } }];
+  if (request.fileBytes)
+    return [{ code: 'file-size', args: { fileBytes: request.fileBytes, quant: quant.name } }];
   const notes: Note[] = [{ code: 'stock-mix', args: { quant: quant.name } }];
-  if (quant.needsImatrix && !request.imatrix) notes.push({ code: 'needs-imatrix', args: { quant: quant.name } });
+  if (quant.needsImatrix && !request.imatrix)
+    notes.push({ code: 'needs-imatrix', args: { quant: quant.name } });
   return notes;
 }
 
 /** On a processor, weights in a layout of its own may be held beside the mapped file. */
 function repacking({ quant, fileBytes }: PreparedModel, request: ResolvedRequest): Note[] {
   const onProcessor = request.devices.length === 0 && request.options['no-repack'] !== true;
-  return onProcessor && quant.kind === 'gguf-mix' ? [{ code: 'repacking', args: { upToBytes: fileBytes } }] : [];
+  return onProcessor && quant.kind === 'gguf-mix'
+    ? [{ code: 'repacking', args: { upToBytes: fileBytes } }]
+    : [];
 }

@@ -21,23 +21,50 @@ const number = (least: number, ...list: string[]) => ({ takes: 'number', least, 
 
 /** Settings of llama.cpp under its own flag names (`common/arg.cpp`), and three of the planner: program, backend, fit. */
 export const OPTIONS: Readonly<Record<string, Option>> = {
-  'ctx-size': { kind: number(1), help: 'the whole -c, shared by the sequences; instead of a context for each' },
+  'ctx-size': {
+    kind: number(1),
+    help: 'the whole -c, shared by the sequences; instead of a context for each',
+  },
   parallel: { kind: number(1, 'auto'), help: 'slots of the server; auto is 4 slots in one unified cache' },
   'kv-unified': { kind: SWITCH, standard: false, help: 'one cache for all sequences' },
   'batch-size': { kind: number(1), standard: 2048, help: 'tokens handed over at once' },
-  'ubatch-size': { kind: number(1), standard: 512, help: 'tokens computed at once; sets the compute buffers' },
-  'flash-attn': { kind: words('auto', 'on', 'off'), standard: 'auto', help: 'auto resolves to on for every planned model' },
+  'ubatch-size': {
+    kind: number(1),
+    standard: 512,
+    help: 'tokens computed at once; sets the compute buffers',
+  },
+  'flash-attn': {
+    kind: words('auto', 'on', 'off'),
+    standard: 'auto',
+    help: 'auto resolves to on for every planned model',
+  },
   'swa-full': { kind: SWITCH, standard: false, help: 'sliding windows keep the whole context' },
-  'n-gpu-layers': { kind: number(0, 'all', 'auto'), standard: 'all', help: 'layers on the cards, from the last; the output counts as one' },
-  'split-mode': { kind: words('layer', 'none'), standard: 'layer', help: 'layers over the cards, or all on the first' },
+  'n-gpu-layers': {
+    kind: number(0, 'all', 'auto'),
+    standard: 'all',
+    help: 'layers on the cards, from the last; the output counts as one',
+  },
+  'split-mode': {
+    kind: words('layer', 'none'),
+    standard: 'layer',
+    help: 'layers over the cards, or all on the first',
+  },
   'tensor-split': { kind: { takes: 'shares' }, help: 'shares of the layers, such as 3,1' },
   'cpu-moe': { kind: SWITCH, standard: false, help: 'routed experts stay in host memory' },
   'n-cpu-moe': { kind: number(0), help: 'routed experts of the first N layers stay in host memory' },
   'no-repack': { kind: SWITCH, standard: false, help: 'weights on the CPU keep the layout of the file' },
   mmproj: { kind: SWITCH, standard: false, help: 'load the vision projector beside the model' },
-  program: { kind: words('server', 'cli'), standard: 'server', help: 'cli reserves logits for a whole ubatch' },
+  program: {
+    kind: words('server', 'cli'),
+    standard: 'server',
+    help: 'cli reserves logits for a whole ubatch',
+  },
   backend: { kind: words('cuda', 'rocm', 'vulkan', 'metal', 'sycl', 'cpu'), help: 'follows the card' },
-  fit: { kind: words('off'), standard: 'off', help: "the engine's own shrinking to the free memory is not used" },
+  fit: {
+    kind: words('off'),
+    standard: 'off',
+    help: "the engine's own shrinking to the free memory is not used",
+  },
 };
 
 /** Flags of the engine that are known but whose memory is not planned yet. */
@@ -65,38 +92,52 @@ export function readOptions(given: OptionValues): OptionValues {
   for (const [key, value] of Object.entries(given)) {
     const name = key.replace(/^-+/, '');
     const option = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined;
-    if (!option) throw new InputError('unknown-option', { name, known: Object.keys(OPTIONS), notPlanned: NOT_PLANNED.has(name) });
+    if (!option)
+      throw new InputError('unknown-option', {
+        name,
+        known: Object.keys(OPTIONS),
+        notPlanned: NOT_PLANNED.has(name),
+      });
     read[name] = readValue(name, option.kind, value);
   }
   return read;
 }
 
+type Wrong = (expected: string) => InputError;
+
 function readValue(name: string, kind: OptionKind, value: OptionValue): OptionValue {
-  const wrong = (expected: string): InputError =>
+  const wrong: Wrong = (expected) =>
     new InputError('bad-number', { what: `option ${name}`, text: String(value), expected });
   switch (kind.takes) {
     case 'switch':
-      if (value === true || value === 'true' || value === '') return true;
-      if (value === false || value === 'false') return false;
-      throw wrong('switch');
+      return readSwitch(value, wrong);
     case 'word':
       if (kind.words.includes(String(value))) return value;
       throw wrong(kind.words.join(', '));
     case 'shares':
       return readShares(value, wrong);
-    case 'number': {
-      if (kind.words?.includes(String(value))) return value;
-      const count = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
-      if (typeof count === 'number' && Number.isSafeInteger(count) && count >= kind.least) return count;
-      throw wrong(`a whole number from ${kind.least}`);
-    }
+    case 'number':
+      return kind.words?.includes(String(value)) ? value : readNumber(value, kind.least, wrong);
   }
 }
 
-function readShares(value: OptionValue, wrong: (expected: string) => InputError): string {
+function readSwitch(value: OptionValue, wrong: Wrong): boolean {
+  if (value === true || value === 'true') return true;
+  if (value === false || value === 'false') return false;
+  throw wrong('switch');
+}
+
+function readNumber(value: OptionValue, least: number, wrong: Wrong): number {
+  const count = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+  if (typeof count === 'number' && Number.isSafeInteger(count) && count >= least) return count;
+  throw wrong(`a whole number from ${least}`);
+}
+
+function readShares(value: OptionValue, wrong: Wrong): string {
   const text = String(value);
   const shares = text.split(/[,/]/).map(Number);
-  const valid = shares.every((share) => Number.isFinite(share) && share >= 0) && shares.some((share) => share > 0);
+  const valid =
+    shares.every((share) => Number.isFinite(share) && share >= 0) && shares.some((share) => share > 0);
   if (!text || !valid) throw wrong('shares such as 3,1');
   return text;
 }

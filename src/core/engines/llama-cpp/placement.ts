@@ -28,7 +28,11 @@ export interface Placement {
  * @param shares free memory of each card, or the shares of `tensor-split`; any unit
  * @example placeLayers(request, prepared, [1, 1]).cards // 32 layers: [{ from: 0, to: 17 }, { from: 17, to: 32 }]
  */
-export function placeLayers(request: ResolvedRequest, prepared: PreparedModel, shares: readonly number[]): Placement {
+export function placeLayers(
+  request: ResolvedRequest,
+  prepared: PreparedModel,
+  shares: readonly number[],
+): Placement {
   const { layersAll } = prepared;
   const slots = layersAll + 1;
   const onCards = shares.length === 0 ? 0 : Math.min(gpuLayers(request, slots), slots);
@@ -38,7 +42,7 @@ export function placeLayers(request: ResolvedRequest, prepared: PreparedModel, s
     from: Math.min(ends[card - 1] ?? first, layersAll),
     to: Math.min(end, layersAll),
   }));
-  const outputCard = onCards > 0 ? ends.findIndex((end) => end === slots) : -1;
+  const outputCard = onCards > 0 ? ends.indexOf(slots) : -1;
   return {
     cards,
     host: { from: 0, to: Math.min(first, layersAll) },
@@ -91,7 +95,10 @@ export function sharesOf(request: ResolvedRequest, freeBytes: readonly number[])
   if (given === undefined || given === null) return [...freeBytes];
   const shares = String(given).split(/[,/]/).map(Number);
   if (shares.length > freeBytes.length) {
-    throw new InputError('contradiction', { one: `tensor-split with ${shares.length} shares`, other: `${freeBytes.length} card(s)` });
+    throw new InputError('contradiction', {
+      one: `tensor-split with ${shares.length} shares`,
+      other: `${freeBytes.length} card(s)`,
+    });
   }
   return freeBytes.map((_, card) => shares[card] ?? 0);
 }

@@ -2,11 +2,11 @@ import type { Architecture, Block, Model } from '../../../schema/model.js';
 import type { Quant } from '../../../schema/quant.js';
 import { cacheOf, type LayerCache } from '../../cache/index.js';
 import { type GgmlType, isQuantised, rowBytes } from '../../quant/ggml-types.js';
-import { ggufTypes, type MixContext } from '../../quant/gguf-types.js';
+import { isValues, type MixContext, typeChooser } from '../../quant/gguf-types.js';
 import type { Role } from '../../tensors/index.js';
 import { stackOf } from '../../tensors/stack.js';
 import { FAMILIES, type Family } from './families.js';
-import { type GgufTensor, ggufTensors } from './tensors.js';
+import { type GgufLayout, type GgufPiece, ggufLayout } from './tensors.js';
 
 /** Where a buffer lies decides its padding. */
 export type BufferKind = 'host' | 'cuda';
@@ -82,17 +82,20 @@ export function bufferBytes(type: GgmlType, ne: readonly number[], kind: BufferK
  * @throws InputError `engine-refuses` where the format cannot be made of this model
  * @example prepare(maverick, 'llama4', q4km, false).fileBytes // 242754060800
  */
-export function prepare(model: Model, architectureName: string, quant: Quant, imatrix: boolean): PreparedModel {
+export function prepare(
+  model: Model,
+  architectureName: string,
+  quant: Quant,
+  imatrix: boolean,
+): PreparedModel {
   const { architecture } = model;
   const family = FAMILIES[architectureName] ?? {};
   const stack = stackOf(architecture);
-  const layersAll = stack.length + (family.keepsMtp ? (architecture.mtp?.modules ?? 0) : 0);
-  const tensors = ggufTensors(architecture, family);
-  const types = ggufTypes(tensors, quant, mixContext(architecture, family, layersAll, imatrix));
-  const sized = tensors.map((tensor, index) => sizedTensor(tensor, types[index]!));
-  const loaded = sized.filter((tensor) => tensor.loaded);
-  const outside = loaded.filter(({ layer }) => layer === undefined);
+  const layout = ggufLayout(architecture, family);
+  const layersAll = layout.layers.length + layout.skipped.length;
+  const file = sizedFile(layout, quant, mixContext(architecture, family, layersAll, imatrix));
   const isEmbedding = ({ name }: Sized) => name === 'token_embd.weight';
+  const loaded = file.layers.slice(0, stack.length);
   return {
     model,
     quant,
@@ -101,33 +104,70 @@ export function prepare(model: Model, architectureName: string, quant: Quant, im
     vocabSize: architecture.vocabSize - (architecture.paddingRows ?? 0),
     tied: architecture.tiedEmbeddings === true,
     roles: roleSums(loaded, layersAll),
-    embedding: outside.find(isEmbedding)!,
-    output: outside.filter((tensor) => !isEmbedding(tensor) && !tensor.onEveryDevice),
-    everyDevice: outside.filter(({ onEveryDevice }) => onEveryDevice),
+    embedding: file.outside.find(isEmbedding)!,
+    output: file.outside.filter((tensor) => !isEmbedding(tensor) && !tensor.onEveryDevice),
+    everyDevice: file.outside.filter(({ onEveryDevice }) => onEveryDevice),
     caches: cacheClasses(architecture, family, layersAll),
-    fileBytes: sized.reduce((sum, { plainBytes }) => sum + plainBytes, 0),
-    largestExpertBytes: Math.max(0, ...loaded.filter(({ routed }) => routed).map(({ bytes }) => bytes.cuda)),
+    fileBytes: [file.outside, ...file.layers].flat().reduce((sum, { plainBytes }) => sum + plainBytes, 0),
+    largestExpertBytes: loaded
+      .flat()
+      .reduce((most, { routed, bytes }) => (routed ? Math.max(most, bytes.cuda) : most), 0),
     blocks: [...new Set(stack.flat(2))],
-    tensorTypes: countTypes(sized),
+    tensorTypes: countTypes([file.outside, ...file.layers].flat()),
   };
 }
 
-interface Sized extends GgufTensor, OutsideTensor {
+/** A tensor with its type. One value serves every equal tensor of the same type. */
+interface Sized extends GgufPiece, OutsideTensor {
   readonly type: GgmlType;
   readonly plainBytes: number;
 }
 
-function sizedTensor(tensor: GgufTensor, type: GgmlType): Sized {
-  const elements = tensor.ne.reduce((all, dim) => all * dim, 1);
+interface SizedFile {
+  readonly outside: readonly Sized[];
+  readonly layers: readonly (readonly Sized[])[];
+}
+
+function sizedFile(layout: GgufLayout, quant: Quant, context: MixContext): SizedFile {
+  const layers = [...layout.layers, ...layout.skipped];
+  const valuesOf = new Map<readonly GgufPiece[], number>();
+  const values = layers.reduce((sum, pieces) => {
+    const count = valuesOf.get(pieces) ?? pieces.filter(({ name }) => isValues(name)).length;
+    valuesOf.set(pieces, count);
+    return sum + count;
+  }, 0);
+  const tied = !layout.outside.some(({ name }) => name === 'output.weight');
+  const choose = typeChooser(quant, context, { tied, values });
+  const known = new Map<GgufPiece, Map<GgmlType, Sized>>();
+  const sized = (piece: GgufPiece, layer?: number): Sized => {
+    const type = choose(layer === undefined ? piece : { name: piece.name, ne: piece.ne, layer });
+    const ofPiece = known.get(piece) ?? new Map<GgmlType, Sized>();
+    const tensor = ofPiece.get(type) ?? sizedTensor(piece, type);
+    known.set(piece, ofPiece.set(type, tensor));
+    return tensor;
+  };
   return {
-    ...tensor,
-    type,
-    plainBytes: rowBytes(type, elements),
-    bytes: { host: bufferBytes(type, tensor.ne, 'host'), cuda: bufferBytes(type, tensor.ne, 'cuda') },
+    outside: layout.outside.map((piece) => sized(piece)),
+    layers: layers.map((pieces, layer) => pieces.map((piece) => sized(piece, layer))),
   };
 }
 
-function mixContext(architecture: Architecture, family: Family, layersAll: number, imatrix: boolean): MixContext {
+function sizedTensor(piece: GgufPiece, type: GgmlType): Sized {
+  const elements = piece.ne.reduce((all, dim) => all * dim, 1);
+  return {
+    ...piece,
+    type,
+    plainBytes: rowBytes(type, elements),
+    bytes: { host: bufferBytes(type, piece.ne, 'host'), cuda: bufferBytes(type, piece.ne, 'cuda') },
+  };
+}
+
+function mixContext(
+  architecture: Architecture,
+  family: Family,
+  layersAll: number,
+  imatrix: boolean,
+): MixContext {
   const stack = stackOf(architecture);
   const blocks = stack.flat(2);
   const experts = blocks.find((block) => block.kind === 'moe')?.experts ?? 0;
@@ -148,38 +188,51 @@ function groupOf(block: Block): number {
   return 'kvHeads' in block ? Math.floor(block.heads / block.kvHeads) : 0;
 }
 
-function roleSums(tensors: readonly Sized[], layersAll: number): RoleSums[] {
-  const byRole = new Map<string, RoleSums>();
-  for (const { role, routed, layer, bytes } of tensors) {
-    if (layer === undefined) continue;
-    const sums = byRole.get(role) ?? {
-      role,
-      routed,
-      upTo: { host: new Float64Array(layersAll + 1), cuda: new Float64Array(layersAll + 1) },
-    };
-    sums.upTo.host[layer + 1]! += bytes.host;
-    sums.upTo.cuda[layer + 1]! += bytes.cuda;
-    byRole.set(role, sums);
-  }
+function roleSums(layers: SizedFile['layers'], layersAll: number): RoleSums[] {
+  const byRole = new Map<Role, RoleSums>();
+  layers.forEach((tensors, layer) => {
+    for (const { role, routed, bytes } of tensors) {
+      const sums = byRole.get(role) ?? {
+        role,
+        routed,
+        upTo: { host: new Float64Array(layersAll + 1), cuda: new Float64Array(layersAll + 1) },
+      };
+      byRole.set(role, sums);
+      sums.upTo.host[layer + 1]! += bytes.host;
+      sums.upTo.cuda[layer + 1]! += bytes.cuda;
+    }
+  });
   for (const { upTo } of byRole.values()) {
-    for (const sums of Object.values(upTo)) sums.forEach((bytes, index) => (sums[index] = bytes + (sums[index - 1] ?? 0)));
+    accumulate(upTo.host);
+    accumulate(upTo.cuda);
   }
   return [...byRole.values()];
 }
 
+/** Turns figures of single layers into sums over the first layers. */
+function accumulate(figures: Float64Array | Int32Array): void {
+  for (let index = 1; index < figures.length; index++) figures[index]! += figures[index - 1]!;
+}
+
 function cacheClasses(architecture: Architecture, family: Family, layersAll: number): CacheClass[] {
   const classes = new Map<string, CacheClass>();
+  const keys = new Map<Block, string | undefined>();
+  const classOf = (block: Block): CacheClass | undefined => {
+    const cache = engineCache(block, family);
+    if (!cache) return undefined;
+    const key = keys.get(block) ?? JSON.stringify(cache);
+    keys.set(block, key);
+    const known = classes.get(key) ?? { cache, part: cache.part, upTo: new Int32Array(layersAll + 1) };
+    classes.set(key, known);
+    return known;
+  };
   stackOf(architecture).forEach((steps, layer) => {
     for (const block of steps.flat()) {
-      const cache = engineCache(block, family);
-      if (!cache) continue;
-      const key = JSON.stringify(cache);
-      const known = classes.get(key) ?? { cache, part: cache.part, upTo: new Int32Array(layersAll + 1) };
-      known.upTo[layer + 1]! += 1;
-      classes.set(key, known);
+      const known = classOf(block);
+      if (known) known.upTo[layer + 1]! += 1;
     }
   });
-  for (const { upTo } of classes.values()) upTo.forEach((count, index) => (upTo[index] = count + (upTo[index - 1] ?? 0)));
+  for (const { upTo } of classes.values()) accumulate(upTo);
   return [...classes.values()];
 }
 
@@ -197,4 +250,3 @@ function countTypes(tensors: readonly Sized[]): PreparedModel['tensorTypes'] {
   }
   return types;
 }
-

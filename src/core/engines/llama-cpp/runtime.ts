@@ -29,5 +29,9 @@ export function runtimeOf(device: PlannedDevice, backend: string): Estimate {
   const mib = cores
     ? { low: law.low * cores, expected: law.expected * cores, high: law.high * cores }
     : CONTEXT_MIB;
-  return { bytes: Math.round(mib.expected * MIB), low: Math.round(mib.low * MIB), high: Math.round(mib.high * MIB) };
+  return {
+    bytes: Math.round(mib.expected * MIB),
+    low: Math.round(mib.low * MIB),
+    high: Math.round(mib.high * MIB),
+  };
 }

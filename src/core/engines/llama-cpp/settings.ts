@@ -1,5 +1,5 @@
 import { InputError } from '../../../errors.js';
-import { isQuantised, type GgmlType } from '../../quant/ggml-types.js';
+import { type GgmlType, isQuantised } from '../../quant/ggml-types.js';
 import type { ResolvedRequest } from '../../request.js';
 import type { PreparedModel } from './prepare.js';
 
@@ -74,7 +74,10 @@ function refuse(settings: Settings, { caches }: PreparedModel): void {
   const words = (text: string) => new InputError('engine-refuses', { engine: 'llama.cpp', words: text });
   const latent = caches.some(({ part }) => part === 'latent');
   if (latent && kvTypeK !== kvTypeV) {
-    throw words(`model does not support different K (${kvTypeK.toLowerCase()}) and V (${kvTypeV.toLowerCase()}) cache types`);
+    throw words(
+      `model does not support different K (${kvTypeK.toLowerCase()}) and V (${kvTypeV.toLowerCase()}) cache types`,
+    );
   }
-  if (isQuantised(kvTypeV) && !flashAttention) throw words('quantized V cache requires flash_attn to be enabled');
+  if (isQuantised(kvTypeV) && !flashAttention)
+    throw words('quantized V cache requires flash_attn to be enabled');
 }

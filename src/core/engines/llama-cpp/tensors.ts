@@ -1,21 +1,32 @@
 import { InputError } from '../../../errors.js';
 import type { Architecture, Block } from '../../../schema/model.js';
-import { type Role, type Tensor, tensorsOf } from '../../tensors/index.js';
+import { layoutOf, type Part, type Role } from '../../tensors/index.js';
 import { stackOf } from '../../tensors/stack.js';
 import type { Family } from './families.js';
 
-/** One tensor of the GGUF file. `ne` is in ggml's order: the row length first. */
-export interface GgufTensor {
+/** A tensor of the GGUF file, named inside its layer. `ne` is in ggml's order: the row length first. */
+export interface GgufPiece {
   readonly name: string;
   readonly role: Role;
-  readonly layer?: number;
   readonly ne: readonly number[];
   /** Goes to the host with `cpu-moe`: `common.h:LLM_FFN_EXPS_REGEX`. */
   readonly routed: boolean;
-  /** In the file, but skipped when the model is loaded. */
-  readonly loaded: boolean;
   /** Copied to every device that holds layers. */
   readonly onEveryDevice?: true;
+}
+
+/** The GGUF file layer by layer: equal layers share one array, in the order of their names. */
+export interface GgufLayout {
+  readonly outside: readonly GgufPiece[];
+  readonly layers: readonly (readonly GgufPiece[])[];
+  /** Layers for multi-token prediction: in the file, but skipped when the model is loaded. */
+  readonly skipped: readonly (readonly GgufPiece[])[];
+}
+
+/** One tensor of the GGUF file under its full name. */
+export interface GgufTensor extends GgufPiece {
+  readonly layer?: number;
+  readonly loaded: boolean;
 }
 
 /** Neutral name, less `.weight` or `.bias`, to the engine's name. Two names: the tensor is split. */
@@ -64,10 +75,16 @@ const NAMES: Record<string, string> = {
   'nextn.shared_head_head': 'nextn.shared_head_head',
 };
 
-type Piece = Pick<GgufTensor, 'name' | 'ne'>;
+type Named = Pick<GgufPiece, 'name' | 'ne'>;
+
+interface Surroundings {
+  readonly architecture: Architecture;
+  /** Blocks of the layer that the tensor is in. */
+  readonly blocks: readonly Block[];
+}
 
 /** Tensors whose shape or name the converter changes, by their neutral name. */
-const RESHAPED: Record<string, (tensor: Tensor, architecture: Architecture) => Piece[]> = {
+const RESHAPED: Record<string, (part: Part, surroundings: Surroundings) => Named[]> = {
   'self_attn.sinks': ({ shape }) => [{ name: 'attn_sinks.weight', ne: shape }],
   'self_attn.kv_b_proj.weight': splitLatent,
   'linear_attn.in_proj_qkvz.weight': splitDeltaNet,
@@ -86,53 +103,93 @@ const RESHAPED: Record<string, (tensor: Tensor, architecture: Architecture) => P
  * projections split, padding rows dropped, buffers added. The vision tower is a file of its own and not here.
  *
  * @throws InputError `not-understood` for a tensor that no rule names
+ * @example ggufLayout(maverick.architecture, FAMILIES.llama4).layers.length // 48
+ */
+export function ggufLayout(architecture: Architecture, family: Family): GgufLayout {
+  const layout = layoutOf(architecture);
+  const stack = stackOf(architecture);
+  const made = new Map<readonly Part[], GgufPiece[]>();
+  const layer = (parts: readonly Part[], blocks: readonly Block[]): GgufPiece[] => {
+    const pieces =
+      made.get(parts) ??
+      parts.flatMap((part) => converted(part, { architecture, blocks }, family)).sort(byName);
+    made.set(parts, pieces);
+    return pieces;
+  };
+  const outside = [...layout.embedding, ...layout.output].flatMap((part) =>
+    converted(part, { architecture, blocks: [] }, family),
+  );
+  return {
+    outside:
+      architecture.rope?.scaling?.kind === 'llama3' ? [...outside, ropeFactors(architecture)] : outside,
+    layers: layout.layers.map((parts, index) => layer(parts, stack[index]!.flat())),
+    skipped: family.keepsMtp
+      ? layout.mtp.map((parts) => layer(parts, Object.values(architecture.blocks)))
+      : [],
+  };
+}
+
+const byName = (one: GgufPiece, other: GgufPiece): number => (one.name < other.name ? -1 : 1);
+
+/**
+ * The same file as a flat list under full names.
+ *
  * @example ggufTensors(maverick.architecture, FAMILIES.llama4).length // 531
  */
 export function ggufTensors(architecture: Architecture, family: Family): GgufTensor[] {
-  const kept = tensorsOf(architecture).filter(({ module }) => module === 'text' || (module === 'mtp' && family.keepsMtp));
-  const tensors = kept.flatMap((tensor) => converted(tensor, architecture, family));
-  return architecture.rope?.scaling?.kind === 'llama3' ? [...tensors, ropeFactors(architecture)] : tensors;
+  const { outside, layers, skipped } = ggufLayout(architecture, family);
+  const inLayer = (loaded: boolean, first: number) => (pieces: readonly GgufPiece[], index: number) =>
+    pieces.map(
+      (piece): GgufTensor => ({
+        ...piece,
+        name: `blk.${first + index}.${piece.name}`,
+        layer: first + index,
+        loaded,
+      }),
+    );
+  return [
+    ...outside.map((piece): GgufTensor => ({ ...piece, loaded: true })),
+    ...layers.flatMap(inLayer(true, 0)),
+    ...skipped.flatMap(inLayer(false, layers.length)),
+  ];
 }
 
-function converted(tensor: Tensor, architecture: Architecture, family: Family): GgufTensor[] {
-  const prefix = tensor.layer === undefined ? '' : `blk.${tensor.layer}.`;
-  return piecesOf(tensor, architecture, family).map(({ name, ne }) => ({
-    name: prefix + name,
-    role: tensor.role,
-    ...(tensor.layer === undefined ? {} : { layer: tensor.layer }),
-    ne,
-    routed: tensor.role === 'routedExperts',
-    loaded: tensor.module === 'text',
-  }));
+function converted(part: Part, surroundings: Surroundings, family: Family): GgufPiece[] {
+  const routed = part.name.startsWith('mlp.experts.');
+  return namesOf(part, surroundings, family).map(({ name, ne }) => ({ name, role: part.role, ne, routed }));
 }
 
-function piecesOf(tensor: Tensor, architecture: Architecture, family: Family): Piece[] {
-  const reshaped = RESHAPED[tensor.name];
-  if (reshaped) return reshaped(tensor, architecture);
-  const dot = tensor.name.lastIndexOf('.');
-  const base = tensor.name.slice(0, dot);
+function namesOf(part: Part, surroundings: Surroundings, family: Family): Named[] {
+  const reshaped = RESHAPED[part.name];
+  if (reshaped) return reshaped(part, surroundings);
+  const dot = part.name.lastIndexOf('.');
+  const base = part.name.slice(0, dot);
   const name = base === 'ffn_norm' ? (family.ffnNorm ?? 'ffn_norm') : NAMES[base];
-  if (!name) throw new InputError('not-understood', { field: `tensor ${tensor.name}`, engine: 'llama.cpp' });
-  return [{ name: name + tensor.name.slice(dot), ne: ggmlShape(tensor, architecture) }];
+  if (!name) throw new InputError('not-understood', { field: `tensor ${part.name}`, engine: 'llama.cpp' });
+  return [{ name: name + part.name.slice(dot), ne: ggmlShape(part, surroundings.architecture) }];
 }
 
 /** Fastest dimension first; experts become the last one; rows that no token uses are dropped. */
-function ggmlShape(tensor: Tensor, { paddingRows = 0 }: Architecture): number[] {
-  const ne = tensor.shape.toReversed();
-  if (tensor.name === 'embed_tokens.weight' || tensor.name === 'lm_head.weight') ne[1]! -= paddingRows;
-  if (tensor.count !== undefined) ne.push(tensor.count);
+function ggmlShape(part: Part, { paddingRows = 0 }: Architecture): number[] {
+  const ne = [...part.shape].reverse();
+  if (part.name === 'embed_tokens.weight' || part.name === 'lm_head.weight') ne[1]! -= paddingRows;
+  if (part.count !== undefined) ne.push(part.count);
   return ne;
 }
 
-function blockOfKind<K extends Block['kind']>(kind: K, { layer }: Tensor, architecture: Architecture): Extract<Block, { kind: K }> {
-  const found = stackOf(architecture)[layer ?? -1]?.flat().find((block) => block.kind === kind);
-  if (!found) throw new InputError('not-understood', { field: `layer ${layer} without ${kind}`, engine: 'llama.cpp' });
+function blockOfKind<K extends Block['kind']>(
+  kind: K,
+  { blocks }: Surroundings,
+): Extract<Block, { kind: K }> {
+  const found = blocks.find((block) => block.kind === kind);
+  if (!found)
+    throw new InputError('not-understood', { field: `a layer without ${kind}`, engine: 'llama.cpp' });
   return found as Extract<Block, { kind: K }>;
 }
 
 /** `conversion/deepseek.py`: `kv_b` becomes a transposed key part and a value part, one matrix a head. */
-function splitLatent(tensor: Tensor, architecture: Architecture): Piece[] {
-  const { heads, kvRank, nopeDim, valueDim } = blockOfKind('latent', tensor, architecture);
+function splitLatent(_: Part, surroundings: Surroundings): Named[] {
+  const { heads, kvRank, nopeDim, valueDim } = blockOfKind('latent', surroundings);
   return [
     { name: 'attn_k_b.weight', ne: [nopeDim, kvRank, heads] },
     { name: 'attn_v_b.weight', ne: [kvRank, valueDim, heads] },
@@ -140,31 +197,33 @@ function splitLatent(tensor: Tensor, architecture: Architecture): Piece[] {
 }
 
 /** `conversion/qwen.py`: queries, keys and values apart from the output gate. */
-function splitDeltaNet(tensor: Tensor, architecture: Architecture): Piece[] {
-  const { keyHeads, keyDim, valueHeads, valueDim } = blockOfKind('gatedDeltaNet', tensor, architecture);
+function splitDeltaNet(_: Part, surroundings: Surroundings): Named[] {
+  const { keyHeads, keyDim, valueHeads, valueDim } = blockOfKind('gatedDeltaNet', surroundings);
+  const { hiddenSize } = surroundings.architecture;
   const gate = valueHeads * valueDim;
   return [
-    { name: 'attn_qkv.weight', ne: [architecture.hiddenSize, 2 * keyHeads * keyDim + gate] },
-    { name: 'attn_gate.weight', ne: [architecture.hiddenSize, gate] },
+    { name: 'attn_qkv.weight', ne: [hiddenSize, 2 * keyHeads * keyDim + gate] },
+    { name: 'attn_gate.weight', ne: [hiddenSize, gate] },
   ];
 }
 
 /** `conversion/mamba.py`: the inner norm as one row a group. */
-function groupedNorm(tensor: Tensor, architecture: Architecture): Piece[] {
-  const { groups } = blockOfKind('mamba2', tensor, architecture);
-  return [{ name: 'ssm_norm.weight', ne: [tensor.shape[0]! / groups, groups] }];
+function groupedNorm({ shape }: Part, surroundings: Surroundings): Named[] {
+  const { groups } = blockOfKind('mamba2', surroundings);
+  return [{ name: 'ssm_norm.weight', ne: [shape[0]! / groups, groups] }];
 }
 
 /** Frequency factors of Llama 3's rope scaling: half a head, `conversion/llama.py:generate_extra_tensors`. */
-function ropeFactors(architecture: Architecture): GgufTensor {
-  const attention = stackOf(architecture).flat(2).find((block) => 'headDim' in block && 'kvHeads' in block);
+function ropeFactors(architecture: Architecture): GgufPiece {
+  const attention = stackOf(architecture)
+    .flat(2)
+    .find((block) => 'headDim' in block && 'kvHeads' in block);
   const headDim = attention && 'headDim' in attention ? attention.headDim : 0;
   return {
     name: 'rope_freqs.weight',
     role: 'attention',
     ne: [(architecture.rope?.dim ?? headDim) / 2],
     routed: false,
-    loaded: true,
     onEveryDevice: true,
   };
 }

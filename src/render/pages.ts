@@ -1,0 +1,9 @@
+// Everything that makes text for people, loaded at once and only when somebody will read it.
+export { renderCsv } from './csv.js';
+export { enginePage, enginesPage } from './engines.js';
+export { gpuPage, gpusPage } from './gpus.js';
+export { renderMarkdown } from './markdown.js';
+export { modelPage, modelsPage } from './models.js';
+export { planPage } from './plan.js';
+export { quantPage, quantsPage } from './quants.js';
+export { renderText } from './text.js';

@@ -1,0 +1,46 @@
+/** What the index of names holds of every file. */
+export interface Entry {
+  readonly id: string;
+  /** Below the data folder. */
+  readonly file: string;
+}
+
+export interface ModelEntry extends Entry {
+  readonly name: string;
+  readonly maker?: string;
+  readonly family?: string;
+  readonly aliases: readonly string[];
+  readonly hubIds: readonly string[];
+  readonly type: string;
+  readonly totalParameters: number;
+  readonly activeParameters: number;
+  readonly contextTokens: number;
+  readonly released?: string;
+  readonly input?: readonly string[];
+}
+
+export interface GpuEntry extends Entry {
+  readonly name: string;
+  readonly vendor: string;
+  readonly segment: string;
+  readonly aliases: readonly string[];
+  readonly boards?: string;
+  readonly capacityBytes: number;
+  readonly capacityEstimated?: true;
+  readonly usableBytes: number;
+  readonly bandwidthBytesPerSecond?: number;
+  readonly backend?: string;
+  readonly multiprocessors?: number;
+  readonly cardsPerNode?: number;
+  readonly releaseYear?: number;
+}
+
+export interface QuantEntry extends Entry {
+  readonly about: string;
+  readonly kind: string;
+}
+
+export interface EngineEntry extends Entry {
+  readonly name: string;
+  readonly aliases: readonly string[];
+}
