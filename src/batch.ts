@@ -1,8 +1,9 @@
+import type * as z from 'zod';
 import { InputError } from './errors.js';
 import { exitCodeOfError } from './exit.js';
 import type { Planner } from './planner.js';
 import { errorDocument, planDocument } from './render/json.js';
-import { requestSchema } from './schema/request.js';
+import { type Request, requestSchema } from './schema/request.js';
 import type { ErrorDocument, PlanDocument } from './schema/result.js';
 
 /** The answer to one line: a plan, or an error that says what is wrong with it. */
@@ -38,18 +39,30 @@ function parseLine(line: string): { id?: unknown } {
   throw new InputError('bad-json', { problem: 'it is no object' });
 }
 
-function readRequest(value: object) {
+function readRequest(value: object): Request {
   const parsed = requestSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  if (issue.code === 'unrecognized_keys')
-    throw new InputError('unknown-key', { name: issue.keys.join(', ') });
+  const issue = innermost(parsed.error.issues[0]!);
+  if (issue.code === 'unrecognized_keys') throw new InputError('unknown-key', { name: issue.keys.join(', ') });
   const what = issue.path.map(String).join('.') || 'request';
-  throw new InputError('bad-number', {
-    what,
-    text: textAt(value, issue.path),
-    expected: issue.message.toLowerCase(),
-  });
+  throw new InputError('bad-number', { what, text: textAt(value, issue.path), expected: expectation(issue) });
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** Where a value fits none of several shapes: the key that one of them does not know, else the first problem. */
+function innermost(issue: Issue): Issue {
+  if (issue.code !== 'invalid_union') return issue;
+  const inner = issue.errors.flat();
+  const found = inner.find(({ code }) => code === 'unrecognized_keys') ?? inner[0];
+  return found ? { ...found, path: [...issue.path, ...found.path] } : issue;
+}
+
+function expectation(issue: Issue): string {
+  if (issue.code === 'too_small') return 'a number above zero';
+  if (issue.code === 'too_big') return 'a smaller number';
+  if (issue.code === 'invalid_type') return issue.expected === 'int' ? 'a whole number' : `a value of type ${issue.expected}`;
+  return 'a value as `llmspec schema request` describes it';
 }
 
 /** The value that a path of keys leads to, as text. */

@@ -1,4 +1,5 @@
 import { plan } from './core/plan.js';
+import { largestContextOf } from './core/resolve.js';
 import { type Setup, setups } from './core/setups.js';
 import { type Sheet, sheetOf } from './core/sheet.js';
 import { withContext } from './core/solve/context.js';
@@ -59,7 +60,7 @@ function familyOf({ catalog }: Planner, { id, family }: Model): string[] {
 }
 
 async function gridOf(planner: Planner, model: Model, name: string): Promise<GridRow[]> {
-  const most = Math.max(model.context.native, model.context.extended?.tokens ?? 0);
+  const most = largestContextOf(model);
   const usual =
     most >= LONG_CONTEXTS.at(-1)! ? LONG_CONTEXTS : [...CONTEXTS.filter((tokens) => tokens < most), most];
   const released = (await planner.ask({ model: name })).question.quant;

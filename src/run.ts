@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { COMMANDS } from './commands/index.js';
 import type { Outside } from './commands/outside.js';
-import { greet, refuseBareModel, versionOf } from './commands/welcome.js';
+import { greet, refuseUnknownCommand, versionOf } from './commands/welcome.js';
 import { type ErrorArgs, type ErrorCode, InputError } from './errors.js';
 import { EXIT, exitCodeOfError } from './exit.js';
 import { errorDocument } from './render/json.js';
@@ -22,7 +22,7 @@ export async function run(argv: readonly string[], outside: Outside): Promise<nu
       exitCode = code;
     });
     if (argv.length === 0) return await greet(program, outside);
-    refuseBareModel(argv);
+    refuseUnknownCommand(argv);
     await program.parseAsync([...argv], { from: 'user' });
     return exitCode;
   } catch (error) {

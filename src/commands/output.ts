@@ -82,14 +82,21 @@ function wantsColour({ env, outIsTerminal }: Outside): boolean {
   return outIsTerminal;
 }
 
+const FILE_PROBLEMS: Record<string, string> = {
+  ENOENT: 'its folder does not exist',
+  EACCES: 'there is no permission',
+  EISDIR: 'a folder has that name',
+  ENOTDIR: 'part of its path is a file',
+  ENOSPC: 'the disk is full',
+  EROFS: 'the disk is read-only',
+};
+
 function writeFile(path: string, text: string, outside: Outside): void {
   try {
     outside.writeFile(path, text);
   } catch (error) {
-    throw new InputError('bad-file', {
-      path: printable(path),
-      problem: `it cannot be written: ${(error as Error).message}`,
-      hint: 'Nothing was written.',
-    });
+    const { code = '' } = error as { code?: string };
+    const problem = `it cannot be written: ${FILE_PROBLEMS[code] ?? code}`;
+    throw new InputError('bad-file', { path: printable(path), problem, hint: 'Nothing was written.' });
   }
 }

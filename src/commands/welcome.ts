@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { openCatalog } from '../catalog/index.js';
+import { nearMisses } from '../catalog/names.js';
 import { InputError } from '../errors.js';
 import { EXIT } from '../exit.js';
 import { COMMANDS } from './index.js';
@@ -25,16 +26,17 @@ export async function greet(program: Command, outside: Outside): Promise<number>
 export const versionOf = (): string => openCatalog().version;
 
 /**
- * `llmspec maverick`: a model where a command belongs.
+ * A first word that is no command: a model where a command belongs, or a slip.
  *
  * @throws InputError `unknown-command` with the command that was probably meant
  */
-export function refuseBareModel(argv: readonly string[]): void {
+export function refuseUnknownCommand(argv: readonly string[]): void {
   const [first = ''] = argv;
   if (first === '' || first.startsWith('-') || first === 'help' || Object.hasOwn(COMMANDS, first)) return;
-  if (!openCatalog().findModel(first)) return;
+  const isModel = openCatalog().findModel(first) !== undefined;
+  const near = isModel ? [`vram ${first}`] : nearMisses(first, Object.keys(COMMANDS));
   throw new InputError('unknown-command', {
-    problem: `"${first}" is a model, not a command.`,
-    hint: `Did you mean \`llmspec vram ${argv.join(' ')}\`?`,
+    problem: isModel ? `"${first}" is a model, not a command.` : `There is no command "${first}".`,
+    ...(near[0] ? { hint: `Did you mean \`${['llmspec', near[0], ...argv.slice(1)].join(' ')}\`?` } : {}),
   });
 }

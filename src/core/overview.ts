@@ -1,5 +1,5 @@
 import { type Plan, type Prepared, plan } from './plan.js';
-import type { Question } from './resolve.js';
+import { largestContextOf, type Question } from './resolve.js';
 import { bestSetups, CARD_COUNTS, type Candidate, type Setup } from './setups.js';
 import { largestContext, withContext } from './solve/context.js';
 
@@ -51,8 +51,7 @@ export function overview(
 }
 
 function ladderOf(prepared: Prepared, question: Question): Rung[] {
-  const { native, extended } = question.model.context;
-  const most = Math.max(native, extended?.tokens ?? 0);
+  const most = largestContextOf(question.model);
   const steps = [...LADDER_TOKENS.filter((tokens) => tokens < most), most];
   return steps.map((contextTokens) => {
     const { memory, verdict } = plan(prepared, withContext(question, contextTokens));

@@ -33,7 +33,7 @@ export function resolve(question: Question): { request: ResolvedRequest; notes: 
   const version = readVersion(request.engineVersion, engine);
   refuseLayout(request.parallel);
   const sequences = sequencesOf(request, given.parallel);
-  const context = contextOf(request, model, given['ctx-size']);
+  const context = contextOf(request, model, sharedContext(given, sequences));
   const resolved: ResolvedRequest = {
     model: model.id,
     engine: engineId,
@@ -91,19 +91,28 @@ function sequencesOf({ sequences }: Question['request'], slots: unknown): number
   return slots;
 }
 
+/** What one sequence gets of a context that all share; `undefined` where none was given. */
+function sharedContext(options: ResolvedRequest['options'], sequences: number): number | undefined {
+  const shared = options['ctx-size'];
+  if (typeof shared !== 'number') return undefined;
+  return options['kv-unified'] === true ? shared : Math.floor(shared / sequences);
+}
+
+/** A model's largest context: its own, or the longer one that its maker documents. */
+export const largestContextOf = ({ context }: Pick<Model, 'context'>): number =>
+  Math.max(context.native, context.extended?.tokens ?? 0);
+
 function contextOf(
-  { contextTokens, allowContextOverflow }: Question['request'],
+  request: Question['request'],
   model: Model,
-  ctxSize: unknown,
+  shared: number | undefined,
 ): { tokens: number; notes: Note[] } {
   const { native, extended } = model.context;
-  const most = Math.max(native, extended?.tokens ?? 0);
-  const shared = typeof ctxSize === 'number' ? ctxSize : undefined;
-  const tokens =
-    contextTokens === 'max' ? most : (contextTokens ?? shared ?? Math.min(most, DEFAULT_CONTEXT_TOKENS));
-  if (tokens > most && !allowContextOverflow) {
+  const most = largestContextOf(model);
+  const asked = request.contextTokens === 'max' ? most : request.contextTokens;
+  const tokens = asked ?? shared ?? Math.min(most, DEFAULT_CONTEXT_TOKENS);
+  if (tokens > most && !request.allowContextOverflow)
     throw new InputError('context-too-long', { tokens, most, model: model.name });
-  }
   const notes: Note[] = [];
   if (tokens > most) notes.push({ code: 'context-overflow', args: { tokens, most } });
   else if (tokens > native && extended)

@@ -1,7 +1,7 @@
 import type { Explanation } from '../core/engines/index.js';
 import type { NextTry, Overview } from '../core/overview.js';
 import type { PlanDocument } from '../schema/result.js';
-import { formatBytes } from '../units/bytes.js';
+import { formatByteRange, formatBytes } from '../units/bytes.js';
 import { grouped } from '../units/numbers.js';
 import { formatTokens } from '../units/tokens.js';
 import type { Block, Document, Table } from './document.js';
@@ -77,7 +77,7 @@ function partsTable({ memory }: PlanDocument): Table {
       bytes,
       bytes / memory.totalBytes,
       bytes / memory.totalBytes,
-      range ? `${formatBytes(range.low)} to ${formatBytes(range.high)}` : '',
+      range ? formatByteRange(range.low, range.high) : '',
     ],
     ...(children.length > 1 || id === 'kvCache' ? children : []).map((child) => [
       `  ${nameOf(child.id)}`,

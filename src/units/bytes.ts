@@ -37,14 +37,34 @@ export function parseBytes(text: string, what = 'size'): number {
   return bytes;
 }
 
+const UNITS = [
+  [GIB, 'GiB'],
+  [MIB, 'MiB'],
+  [KIB, 'KiB'],
+  [1, 'B'],
+] as const;
+
+/** The largest binary unit that a size fills. */
+const unitOf = (bytes: number): (typeof UNITS)[number] =>
+  UNITS.find(([factor]) => Math.abs(bytes) >= factor) ?? [1, 'B'];
+
 /**
- * Bytes as text in binary units, one decimal below 100 and where it says something.
+ * Bytes as text in binary units.
  *
  * @example formatBytes(242754060800) // '226.1 GiB'
  */
 export function formatBytes(bytes: number): string {
-  if (Math.abs(bytes) >= GIB) return `${grouped(bytes / GIB, 1)} GiB`;
-  if (Math.abs(bytes) >= MIB) return `${grouped(bytes / MIB, 1)} MiB`;
-  if (Math.abs(bytes) >= KIB) return `${grouped(bytes / KIB, 1)} KiB`;
-  return `${grouped(bytes)} B`;
+  const [factor, unit] = unitOf(bytes);
+  return `${grouped(bytes / factor, factor === 1 ? 0 : 1)} ${unit}`;
+}
+
+/**
+ * Two sizes as one text; a unit that both share is said once.
+ *
+ * @example formatByteRange(155500000, 182770000) // '148.3 to 174.3 MiB'
+ */
+export function formatByteRange(low: number, high: number): string {
+  const [from, to] = [formatBytes(low), formatBytes(high)];
+  const [number = '', unit] = from.split(' ');
+  return `${unit === to.split(' ')[1] ? number : from} to ${to}`;
 }

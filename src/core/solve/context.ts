@@ -1,5 +1,5 @@
 import { type Prepared, plan } from '../plan.js';
-import type { Question } from '../resolve.js';
+import { largestContextOf, type Question } from '../resolve.js';
 
 /** llama.cpp rounds a context up to this many tokens: what lies between costs the same. */
 const STEP = 256;
@@ -17,8 +17,7 @@ export function withContext(question: Question, contextTokens: number): Question
  * @example largestContext(prepared, question) // 131072
  */
 export function largestContext(prepared: Prepared, question: Question): number | undefined {
-  const { native, extended } = question.model.context;
-  const most = Math.max(native, extended?.tokens ?? 0);
+  const most = largestContextOf(question.model);
   const fits = (contextTokens: number): boolean =>
     plan(prepared, withContext(question, contextTokens)).verdict.fits === true;
   if (fits(most)) return most;

@@ -72,9 +72,22 @@ function freeBytes(cards: readonly PlannedDevice[], runtimes: readonly Estimate[
   return free;
 }
 
-/** With a context given for all sequences together, what one gets; else what was asked. */
-function contextOf(settings: Settings, request: ResolvedRequest): number {
-  return request.options['ctx-size'] === undefined ? request.contextTokens : settings.contextPerSequence;
+/**
+ * What one sequence may hold: what was asked, or its part of a context given for all together.
+ *
+ * @throws InputError `contradiction` where both were given and differ
+ */
+function contextOf(settings: Settings, { options, contextTokens }: ResolvedRequest): number {
+  const shared = options['ctx-size'];
+  if (shared === undefined) return contextTokens;
+  const part = settings.unified ? Number(shared) : Math.floor(Number(shared) / settings.sequences);
+  if (contextTokens !== part && contextTokens !== settings.contextPerSequence) {
+    throw new InputError('contradiction', {
+      one: `a context of ${contextTokens} tokens`,
+      other: `option ctx-size ${shared}`,
+    });
+  }
+  return settings.contextPerSequence;
 }
 
 function cardWeights(
