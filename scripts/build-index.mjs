@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { countParameters, tensorsOf } from '../dist/core.js';
+import { countParameters, layoutOf } from '../dist/core.js';
 
 const root = new URL('..', import.meta.url);
 const hash = createHash('sha256');
@@ -33,7 +33,7 @@ const architectureOf = ({ architecture }) =>
 
 const models = modelFiles.map(({ id, file, spec }) => {
   const architecture = architectureOf(spec);
-  const { total, active } = countParameters(tensorsOf(architecture));
+  const { total, active } = countParameters(layoutOf(architecture));
   return {
     id,
     file,

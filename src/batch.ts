@@ -43,7 +43,8 @@ function readRequest(value: object): Request {
   const parsed = requestSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = innermost(parsed.error.issues[0]!);
-  if (issue.code === 'unrecognized_keys') throw new InputError('unknown-key', { name: issue.keys.join(', ') });
+  if (issue.code === 'unrecognized_keys')
+    throw new InputError('unknown-key', { name: issue.keys.join(', ') });
   const what = issue.path.map(String).join('.') || 'request';
   throw new InputError('bad-number', { what, text: textAt(value, issue.path), expected: expectation(issue) });
 }
@@ -61,7 +62,8 @@ function innermost(issue: Issue): Issue {
 function expectation(issue: Issue): string {
   if (issue.code === 'too_small') return 'a number above zero';
   if (issue.code === 'too_big') return 'a smaller number';
-  if (issue.code === 'invalid_type') return issue.expected === 'int' ? 'a whole number' : `a value of type ${issue.expected}`;
+  if (issue.code === 'invalid_type')
+    return issue.expected === 'int' ? 'a whole number' : `a value of type ${issue.expected}`;
   return 'a value as `llmspec schema request` describes it';
 }
 

@@ -45,12 +45,12 @@ export interface Planner {
  * @example (await createPlanner().plan({ model: 'maverick', quant: 'q4', contextTokens: '488k' })).memory.totalBytes
  */
 export function createPlanner(catalog: Catalog = openCatalog()): Planner {
-  const models = new Map<string, Promise<Model> | Model>();
+  const models = new Map<string, Found>();
   const prepared = new Map<string, Prepared>();
   const engines = new Map<EngineId, Engine>();
 
-  const model = async (name: string): Promise<Model> => {
-    const known = models.get(name) ?? findModel(catalog, name);
+  const find = async (name: string): Promise<Found> => {
+    const known = models.get(name) ?? (await findModel(catalog, name));
     models.set(name, known);
     return known;
   };
@@ -59,9 +59,7 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
     const engineId = engineOf(catalog, request.engine);
     const engine = engines.get(engineId) ?? catalog.engine(catalog.findEngine(engineId)!);
     engines.set(engineId, engine);
-    const known = models.get(request.model);
-    const spec = known && !(known instanceof Promise) ? known : await model(request.model);
-    models.set(request.model, spec);
+    const { spec, name } = models.get(request.model) ?? (await find(request.model));
     const choice = chooseQuant(request.quant, spec, engine);
     if (choice.kind === 'other-engine') throw otherEngine(choice, request.engine);
     const imatrix = request.imatrix ?? false;
@@ -76,6 +74,7 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
       question: {
         request: { ...request, contextTokens: tokensOf(request.contextTokens) },
         model: spec,
+        modelName: name,
         engineId,
         engine,
         quant: ready.forEngine.quant.name,
@@ -88,7 +87,7 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
   return {
     catalog,
     ask,
-    model,
+    model: async (name) => (await find(name)).spec,
     plan: async (request) => {
       const { prepared, question, notes } = await ask(request);
       const answer = plan(prepared, question);
@@ -105,15 +104,23 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
   };
 }
 
+/** A model, and the name under which it can be asked again. */
+interface Found {
+  readonly spec: Model;
+  readonly name: string;
+}
+
 /** In this order: a path by its form, a name of the catalogue, any other path that exists. */
-async function findModel(catalog: Catalog, name: string): Promise<Model> {
+async function findModel(catalog: Catalog, name: string): Promise<Found> {
   const entry = looksLikePath(name) ? undefined : catalog.findModel(name);
-  if (entry) return catalog.model(entry, name);
-  if (!looksLikePath(name) && !pathExists(name))
+  if (entry)
+    return { spec: catalog.model(entry, name), name: catalog.isVariant(entry, name) ? name : entry.id };
+  if (!looksLikePath(name) && !pathExists(name)) {
     throw new InputError('unknown-model', { name, near: modelsLike(catalog, name) });
+  }
   // Only a file of one's own needs its shape checked: the checker is loaded here and nowhere before.
   const { readModelFile } = await import('./importers/model-file.js');
-  return readModelFile(name, catalog.architecture);
+  return { spec: readModelFile(name, catalog.architecture), name };
 }
 
 function engineOf(catalog: Catalog, asked: string | undefined): EngineId {

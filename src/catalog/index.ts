@@ -23,8 +23,10 @@ export interface Catalog extends Index {
   findGpu(name: string): GpuEntry | undefined;
   findQuant(name: string): QuantEntry | undefined;
   findEngine(name: string): EngineEntry | undefined;
-  /** Reads a model with its geometry, its own or the one it shares; `hubId` picks a variant's context. */
-  model(entry: ModelEntry, hubId?: string): Model;
+  /** Reads a model with its geometry, its own or the one it shares; the name asked for may pick a variant's context. */
+  model(entry: ModelEntry, name?: string): Model;
+  /** Whether a name is a release with a context of its own. */
+  isVariant(entry: ModelEntry, name: string): boolean;
   gpu(entry: GpuEntry): Gpu;
   quant(entry: QuantEntry): Quant;
   engine(entry: EngineEntry): Engine;
@@ -59,9 +61,12 @@ export function openCatalog(): Catalog {
     findQuant: finder(index.quants, ({ id }) => [id]),
     findEngine: finder(index.engines, ({ id, aliases }) => [id, ...aliases]),
     architecture,
-    model: (entry, hubId) => {
+    isVariant: (entry, name) => name.includes('/') && variantOf(read<ModelFile>(entry), name) !== undefined,
+    model: (entry, name = entry.id) => {
       const file = read<ModelFile>(entry);
-      return withVariant({ ...file, id: entry.id, architecture: geometry(file) }, hubId);
+      const variant = variantOf(file, name);
+      const context = variant ? { native: variant.nativeContext } : file.context;
+      return { ...file, context, id: entry.id, architecture: geometry(file) };
     },
     gpu: (entry) => read<Gpu>(entry),
     quant: (entry) => read<Quant>(entry),
@@ -69,11 +74,9 @@ export function openCatalog(): Catalog {
   };
 }
 
-/** A release of the same geometry with a context of its own. */
-function withVariant(model: Model, hubId: string | undefined): Model {
-  const wanted = hubId && normalised(hubId);
-  const variant = model.variants?.find(({ hubIds }) => hubIds.some((id) => normalised(id) === wanted));
-  return variant ? { ...model, context: { native: variant.nativeContext } } : model;
+/** The release with a context of its own that a hub id names, if it names one. */
+function variantOf({ variants = [] }: Pick<ModelFile, 'variants'>, hubId: string) {
+  return variants.find(({ hubIds }) => hubIds.some((id) => normalised(id) === normalised(hubId)));
 }
 
 /** Looks names up in a table made at the first question. */

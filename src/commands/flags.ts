@@ -119,13 +119,14 @@ function limitsFrom(texts: readonly string[] = []): Request['limits'] {
 
 /** `key=value`; a bare key is a switch that is on. */
 function settingsFrom(texts: readonly string[]): Record<string, OptionValue> {
-  const settings: Record<string, OptionValue> = {};
+  const settings = new Map<string, OptionValue>();
   for (const text of texts) {
     const [, key = '', value] = /^-*([^=]*)(?:=(.*))?$/s.exec(text) ?? [];
-    if (Object.hasOwn(settings, key) && settings[key] !== value) {
-      throw new InputError('contradiction', { one: `--set ${key}=${settings[key]}`, other: `--set ${text}` });
+    const before = settings.get(key);
+    if (before !== undefined && before !== (value ?? true)) {
+      throw new InputError('contradiction', { one: `--set ${key}=${before}`, other: `--set ${text}` });
     }
-    settings[key] = value ?? true;
+    settings.set(key, value ?? true);
   }
-  return settings;
+  return Object.fromEntries(settings);
 }

@@ -52,7 +52,7 @@ async function run(model: string, flags: Flags, outside: Outside): Promise<numbe
       document: async () => {
         const { planPage } = await import('../render/pages.js');
         const overview = format === 'csv' ? undefined : await planner.overview(request, plan);
-        return planPage({ document, overview, why });
+        return planPage({ document, asked: request, overview, why });
       },
       notes: () => document.notes.map(({ message }) => message),
     },

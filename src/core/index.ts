@@ -6,5 +6,5 @@ export { chooseQuant, type QuantChoice } from './quant/names.js';
 export type { Note, PlannedDevice, ResolvedRequest } from './request.js';
 export { DEFAULT_CONTEXT_TOKENS, type Question } from './resolve.js';
 export { type Candidate, type Setup, setups } from './setups.js';
-export { type Role, type Tensor, tensorsOf } from './tensors/index.js';
+export { layoutOf, type Role, type Tensor, type TensorLayout, tensorsOf } from './tensors/index.js';
 export { countParameters, elementsOf, type Parameters, parametersByRole } from './tensors/parameters.js';

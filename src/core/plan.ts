@@ -7,8 +7,7 @@ import { type DeviceUse, ENGINES, type EngineId, type Estimate, type Explanation
 import type { PreparedModel } from './engines/llama-cpp/prepare.js';
 import type { Note } from './request.js';
 import { type Question, resolve } from './resolve.js';
-import { tensorsOf } from './tensors/index.js';
-import { countParameters, type Parameters } from './tensors/parameters.js';
+import { type ModelParameters, modelParameters } from './tensors/parameters.js';
 import { verdictOf } from './verdict.js';
 
 export type Plan = Omit<PlanDocument, 'schemaVersion' | 'kind' | 'generator' | 'id' | 'notes' | 'why'> & {
@@ -22,7 +21,7 @@ export interface Prepared {
   readonly model: {
     readonly id: string;
     readonly name: string;
-    readonly parameters: Parameters & { storedElements?: number };
+    readonly parameters: ModelParameters;
   };
   readonly sources: readonly string[];
 }
@@ -41,17 +40,13 @@ export function prepareModel(input: {
   engine: Engine;
 }): Prepared {
   const { model, engineId, architectureName, quant, imatrix } = input;
-  const storedElements = model.published?.storedElements;
   return {
     engineId,
     forEngine: ENGINES[engineId].prepare(model, architectureName, quant, imatrix),
     model: {
       id: model.id,
       name: model.name,
-      parameters: {
-        ...countParameters(tensorsOf(model.architecture)),
-        ...(storedElements ? { storedElements } : {}),
-      },
+      parameters: modelParameters(model),
     },
     sources: [
       ...model.sources.filter(({ facts }) => facts.includes('architecture')).map(({ from }) => from),
@@ -108,7 +103,9 @@ export function plan(prepared: Prepared, question: Question): Plan {
  * @throws InputError as `plan` does
  */
 export function explainPlan(prepared: Prepared, question: Question): Explanation[] {
-  return ENGINES[prepared.engineId].explain(prepared.forEngine, resolve(question).request);
+  const { use, explain } = ENGINES[prepared.engineId];
+  const { request } = resolve(question);
+  return explain(prepared.forEngine, request, use(prepared.forEngine, request));
 }
 
 type Device = Plan['memory']['devices'][number];

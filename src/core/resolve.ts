@@ -15,6 +15,8 @@ export interface Question {
     readonly contextTokens?: number | 'max' | undefined;
   };
   readonly model: Model;
+  /** The name under which the same model can be asked again: an id, a hub id with a context of its own, a path. */
+  readonly modelName: string;
   readonly engineId: EngineId;
   readonly engine: Engine;
   readonly quant: string;
@@ -28,14 +30,14 @@ export interface Question {
  *   `bad-number`, `impossible-layout`
  */
 export function resolve(question: Question): { request: ResolvedRequest; notes: Note[] } {
-  const { request, model, engineId, engine, quant, devices } = question;
+  const { request, model, modelName, engineId, engine, quant, devices } = question;
   const given = ENGINES[engineId].readOptions(request.options ?? {});
   const version = readVersion(request.engineVersion, engine);
   refuseLayout(request.parallel);
   const sequences = sequencesOf(request, given.parallel);
   const context = contextOf(request, model, sharedContext(given, sequences));
   const resolved: ResolvedRequest = {
-    model: model.id,
+    model: modelName,
     engine: engineId,
     engineVersion: version.version,
     quant,

@@ -1,7 +1,7 @@
 import type { Architecture, Block, Model } from '../schema/model.js';
 import { type CachePart, cacheOf } from './cache/index.js';
 import { isFeedForward, type Role, tensorsOf } from './tensors/index.js';
-import { countParameters, type Parameters, parametersByRole } from './tensors/parameters.js';
+import { type ModelParameters, modelParameters, parametersByRole } from './tensors/parameters.js';
 import { stackOf } from './tensors/stack.js';
 
 /** A block of the spec, and how many layers hold it. */
@@ -13,7 +13,7 @@ export interface BlockUse {
 
 /** What a model's spec amounts to, in numbers. */
 export interface Sheet {
-  readonly parameters: Parameters;
+  readonly parameters: ModelParameters;
   readonly byRole: readonly { readonly role: Role; readonly total: number; readonly active: number }[];
   readonly layers: number;
   readonly mixers: readonly BlockUse[];
@@ -29,11 +29,12 @@ const HALF = 2;
  *
  * @example sheetOf(maverick).layers // 48
  */
-export function sheetOf({ architecture }: Pick<Model, 'architecture'>): Sheet {
+export function sheetOf(model: Pick<Model, 'architecture' | 'published'>): Sheet {
+  const { architecture } = model;
   const tensors = tensorsOf(architecture);
   const uses = blockUses(architecture);
   return {
-    parameters: countParameters(tensors),
+    parameters: modelParameters(model),
     byRole: [...parametersByRole(tensors)].map(([role, counts]) => ({ role, ...counts })),
     layers: stackOf(architecture).length,
     mixers: uses.filter(({ block }) => !isFeedForward(block)),

@@ -1,5 +1,6 @@
 import type { Explanation } from '../core/engines/index.js';
 import type { NextTry, Overview } from '../core/overview.js';
+import type { Request } from '../schema/request.js';
 import type { PlanDocument } from '../schema/result.js';
 import { formatByteRange, formatBytes } from '../units/bytes.js';
 import { grouped } from '../units/numbers.js';
@@ -34,13 +35,15 @@ const nameOf = (id: string): string => PART_NAMES[id] ?? id;
 
 interface Page {
   readonly document: PlanDocument;
+  /** The request as the user said it. */
+  readonly asked: Request;
   readonly overview: Overview | undefined;
   readonly why: readonly Explanation[] | undefined;
 }
 
 /** One plan as a page: verdict, parts, devices, what was assumed, other contexts, what to try next. */
-export function planPage({ document, overview, why }: Page): Document {
-  const blocks: Block[] = [partsTable(document), devicesTable(document), assumptions(document)];
+export function planPage({ document, asked, overview, why }: Page): Document {
+  const blocks: Block[] = [partsTable(document), devicesTable(document), assumptions(document, asked)];
   if (overview) blocks.push(ladderTable(overview, document), setupsBlock(overview));
   if (why) blocks.push(whyBlock(why));
   blocks.push(notesBlock(document));
@@ -141,18 +144,28 @@ function shown(id: string, devices: PlanDocument['memory']['devices']): boolean 
   return devices.some(({ usableBytes }) => usableBytes !== undefined);
 }
 
-function assumptions({ request }: PlanDocument): Block {
+/** The settings that matter, each with where it came from: a default unless the request said it. */
+function assumptions({ request }: PlanDocument, asked: Request): Block {
   const { options } = request;
-  const settings = ['backend', 'program', 'flash-attn', 'ubatch-size', 'batch-size'].map(
-    (name) => `${name} ${options[name]}`,
-  );
-  return {
-    title: 'Assumed',
-    lines: [
-      `${request.engine} ${request.engineVersion}, K ${request.kvTypeK}, V ${request.kvTypeV}, ${request.sequences} sequence${request.sequences > 1 ? 's' : ''}, ${settings.join(', ')}`,
-    ],
-  };
+  const given = asked.options ?? {};
+  const settings: readonly (readonly [string, unknown])[] = [
+    [`${request.engine} ${request.engineVersion}`, asked.engine ?? asked.engineVersion],
+    [`${grouped(request.contextTokens)} tokens`, asked.contextTokens ?? given['ctx-size']],
+    [`${request.sequences} sequence${request.sequences > 1 ? 's' : ''}`, asked.sequences ?? given.parallel],
+    [`K ${request.kvTypeK}, V ${request.kvTypeV}`, asked.kvTypeK ?? asked.kvTypeV],
+    ...SHOWN_OPTIONS.map((name) => [`${name} ${options[name]}`, given[name]] as const),
+  ];
+  const words = (said: boolean): string =>
+    settings
+      .filter(([, value]) => (value !== undefined) === said)
+      .map(([text]) => text)
+      .join(', ');
+  const lines = [words(true) && `Asked: ${words(true)}`, words(false) && `Defaults: ${words(false)}`];
+  return { title: 'Settings', lines: lines.filter((line) => line !== '') };
 }
+
+/** Options that decide memory; `backend` follows the card. */
+const SHOWN_OPTIONS = ['backend', 'program', 'flash-attn', 'ubatch-size', 'batch-size', 'kv-unified'];
 
 function ladderTable({ ladder }: Overview, { request }: PlanDocument): Table {
   const known = ladder.some(({ fits }) => fits !== null);

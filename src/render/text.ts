@@ -83,7 +83,7 @@ function fittedCells(columns: Table['columns'], rows: readonly string[][], width
 }
 
 /** Words into lines; a line that starts with spaces or a bullet keeps its indent. */
-export function wrapped(text: string, width: number): string[] {
+function wrapped(text: string, width: number): string[] {
   const indent = /^\s*(?:[-•] )?/.exec(text)?.[0] ?? '';
   const hanging = ' '.repeat(indent.length);
   const lines: string[] = [];

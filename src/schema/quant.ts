@@ -95,5 +95,4 @@ export const quantSchema = z.discriminatedUnion('kind', [ggufMix, ggufPlain]);
 
 export type Quant = z.infer<typeof quantSchema>;
 export type GgufMix = z.infer<typeof ggufMix>;
-export type GgufPlain = z.infer<typeof ggufPlain>;
 export type Condition = z.infer<typeof condition>;

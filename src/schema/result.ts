@@ -23,7 +23,7 @@ const device = z.strictObject({
   headroomBytes: bytes.optional(),
 });
 
-export const generatorSchema = z.strictObject({
+const generatorSchema = z.strictObject({
   name: z.literal('llmspec'),
   version: z.string(),
   data: z.string(),

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
 /** Where facts of a file were read. `facts` names the fields, dotted; a name covers everything below it. */
-export const source = z.strictObject({
+const source = z.strictObject({
   facts: z.array(z.string().min(1)).min(1),
   /** Project, file and commit, or the address of a page. */
   from: z.string().min(1),
@@ -11,4 +11,3 @@ export const source = z.strictObject({
 });
 
 export const sources = z.array(source).min(1);
-export type Source = z.infer<typeof source>;

@@ -50,7 +50,7 @@ export interface EngineRules<Prepared> {
   readonly readOptions: (given: OptionValues) => OptionValues;
   readonly prepare: (model: Model, architectureName: string, quant: Quant, imatrix: boolean) => Prepared;
   readonly use: (prepared: Prepared, request: ResolvedRequest) => EngineUse;
-  readonly explain: (prepared: Prepared, request: ResolvedRequest) => Explanation[];
+  readonly explain: (prepared: Prepared, request: ResolvedRequest, use: EngineUse) => Explanation[];
 }
 
 /** Every engine there is: one line each. */

@@ -70,15 +70,24 @@ const FALLBACKS: Partial<Record<GgmlType, GgmlType>> = {
   Q6_K: 'Q8_0',
 };
 
+/** What a name alone decides. */
+interface Kind {
+  readonly category: Category;
+  /** Vectors, norms, routers and small convolutions stay in 32-bit floats. */
+  readonly mayBeQuantised: boolean;
+}
+
+function kindOf(name: string): Kind {
+  return {
+    category: categoryOf(name),
+    mayBeQuantised: name.endsWith('weight') && !KEPT.some((part) => name.includes(part)),
+  };
+}
+
 function categoryOf(name: string): Category {
   if (name === 'output.weight') return 'output';
   if (name === 'token_embd.weight') return 'tokenEmbedding';
   return CATEGORIES.find(([part]) => name.includes(part))?.[1] ?? 'other';
-}
-
-/** Vectors, norms, routers and small convolutions stay in 32-bit floats. */
-function mayBeQuantised({ name, ne }: GgufShape): boolean {
-  return ne.length > 1 && name.endsWith('weight') && !KEPT.some((part) => name.includes(part));
 }
 
 /** Chooses the types of tensors that come in the order of the file. */
@@ -104,9 +113,14 @@ export const isValues = (name: string): boolean => categoryOf(name) === 'attnV';
  * @throws InputError `engine-refuses` where the mix has no type for a row length (the engine aborts)
  */
 export function typeChooser(quant: Quant, context: MixContext, facts: FileFacts): TypeChooser {
-  if (quant.kind === 'gguf-plain') return (tensor) => plainType(tensor, quant.base, quant.experts);
-  const choose = mixChooser(quant, context, facts);
-  return (tensor) => (mayBeQuantised(tensor) ? fitted(choose(tensor), tensor) : 'F32');
+  const choose =
+    quant.kind === 'gguf-plain' ? plainChooser(quant.base, quant.experts) : mixChooser(quant, context, facts);
+  const kinds = new Map<string, Kind>();
+  return (tensor) => {
+    const kind = kinds.get(tensor.name) ?? kindOf(tensor.name);
+    kinds.set(tensor.name, kind);
+    return kind.mayBeQuantised && tensor.ne.length > 1 ? choose(tensor, kind.category) : 'F32';
+  };
 }
 
 /**
@@ -125,10 +139,13 @@ export function ggufTypes(tensors: readonly GgufShape[], quant: Quant, context: 
   return types;
 }
 
-function plainType(tensor: GgufShape, base: GgmlType, experts: GgmlType | undefined): GgmlType {
-  if (!mayBeQuantised(tensor)) return 'F32';
-  return experts && tensor.ne.length > 2 ? experts : base;
-}
+/** A type for a tensor that may be quantised. */
+type Choice = (tensor: GgufShape, category: Category) => GgmlType;
+
+const plainChooser =
+  (base: GgmlType, experts: GgmlType | undefined): Choice =>
+  ({ ne }) =>
+    experts && ne.length > 2 ? experts : base;
 
 /** llama-quantize walks the layers in order and the names of a layer in alphabetical order. */
 function inFileOrder(tensors: readonly GgufShape[]): number[] {
@@ -139,10 +156,9 @@ function inFileOrder(tensors: readonly GgufShape[]): number[] {
   return tensors.map((_, index) => index).sort(byLayerThenName);
 }
 
-function mixChooser(mix: GgufMix, context: MixContext, { tied, values }: FileFacts): TypeChooser {
+function mixChooser(mix: GgufMix, context: MixContext, { tied, values }: FileFacts): Choice {
   const seen: Partial<Record<Category, number>> = {};
-  return (tensor) => {
-    const category = categoryOf(tensor.name);
+  const chosen: Choice = (tensor, category) => {
     if (category === 'output' || (tied && category === 'tokenEmbedding')) return outputType(mix, tensor);
     if (mix.stacked) return tensor.ne.length > 2 ? mix.stacked : mix.base;
     if (category === 'tokenEmbedding') return mix.tokenEmbedding ?? mix.base;
@@ -150,9 +166,10 @@ function mixChooser(mix: GgufMix, context: MixContext, { tied, values }: FileFac
     seen[category] = before + 1;
     const counted =
       category === 'attnV' ? { index: before, of: values } : ffnPosition(tensor, before, context);
-    const holds = (condition: Condition) => CONDITIONS[condition]({ ...counted, seen: before, context });
-    return ruleType(mix, category, holds, context);
+    const position: Position = { ...counted, seen: before, context };
+    return ruleType(mix, category, (condition) => CONDITIONS[condition](position), context);
   };
+  return (tensor, category) => fitted(chosen(tensor, category), tensor);
 }
 
 /** In MoE models the layer's own number counts; in dense ones, how many such tensors came before. */

@@ -1,4 +1,5 @@
-import type { Role, Tensor } from './index.js';
+import type { Model } from '../../schema/model.js';
+import { layoutOf, type Part, type Role, type Tensor, type TensorLayout } from './index.js';
 
 export interface Parameters {
   /** Trained parameters of the released model, towers included; no MTP modules, no buffers. */
@@ -14,30 +15,57 @@ export interface Parameters {
 const product = (shape: readonly number[]): number => shape.reduce((all, dim) => all * dim, 1);
 
 /** Elements of one list entry: all its equal tensors together. */
-export const elementsOf = (tensor: Tensor): number => product(tensor.shape) * (tensor.count ?? 1);
+export const elementsOf = (part: Part): number => product(part.shape) * (part.count ?? 1);
 
 /** Elements of it that one token uses. */
-const activeElementsOf = (tensor: Tensor): number =>
-  product(tensor.shape) * (tensor.active ?? tensor.count ?? 1);
+const activeElementsOf = (part: Part): number => product(part.shape) * (part.active ?? part.count ?? 1);
 
-const sum = (tensors: readonly Tensor[], elements: (tensor: Tensor) => number): number =>
-  tensors.reduce((total, tensor) => total + elements(tensor), 0);
+/** Trained elements of parts; buffers do not count. */
+const trained = (parts: readonly Part[], elements: (part: Part) => number): number =>
+  parts.reduce((total, part) => (part.buffer ? total : total + elements(part)), 0);
+
+/** The same over layers; equal layers share one array and are summed once. */
+function trainedInLayers(layers: readonly (readonly Part[])[], elements: (part: Part) => number): number {
+  const sums = new Map<readonly Part[], number>();
+  return layers.reduce((total, parts) => {
+    const sum = sums.get(parts) ?? trained(parts, elements);
+    sums.set(parts, sum);
+    return total + sum;
+  }, 0);
+}
 
 /**
  * Counts a model's parameters, by one rule for all models.
  *
- * @example countParameters(tensorsOf(maverick.architecture)).active // 17184691200
+ * @example countParameters(layoutOf(maverick.architecture)).active // 17184691200
  */
-export function countParameters(tensors: readonly Tensor[]): Parameters {
-  const trained = tensors.filter((tensor) => !tensor.buffer);
-  const inModule = (module: Tensor['module']) => trained.filter((tensor) => tensor.module === module);
-  const text = sum(inModule('text'), elementsOf);
+export function countParameters({ embedding, layers, output, mtp, vision }: TensorLayout): Parameters {
+  const text = (elements: (part: Part) => number): number =>
+    trained(embedding, elements) + trainedInLayers(layers, elements) + trained(output, elements);
   return {
-    total: text + sum(inModule('vision'), elementsOf),
-    text,
-    active: sum(inModule('text'), activeElementsOf),
-    mtp: sum(inModule('mtp'), elementsOf),
+    total: text(elementsOf) + trained(vision, elementsOf),
+    text: text(elementsOf),
+    active: text(activeElementsOf),
+    mtp: trainedInLayers(mtp, elementsOf),
   };
+}
+
+/** Counted parameters, and the elements of the released checkpoint where they are known. */
+export interface ModelParameters extends Parameters {
+  readonly storedElements?: number;
+}
+
+/**
+ * What a result says of a model's parameters.
+ *
+ * @example modelParameters(maverick).text // 400711848960
+ */
+export function modelParameters({
+  architecture,
+  published,
+}: Pick<Model, 'architecture' | 'published'>): ModelParameters {
+  const { storedElements } = published ?? {};
+  return { ...countParameters(layoutOf(architecture)), ...(storedElements ? { storedElements } : {}) };
 }
 
 /**

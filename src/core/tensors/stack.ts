@@ -38,7 +38,7 @@ export function stepsOf(layer: Layer, architecture: Architecture): Steps {
 }
 
 function blockNamed(name: string, architecture: Architecture): Block {
-  const block = architecture.blocks[name];
+  const block = Object.hasOwn(architecture.blocks, name) ? architecture.blocks[name] : undefined;
   if (!block)
     throw new InputError('bad-file', {
       problem: `a layer names the block "${name}", which is not among blocks`,

@@ -1,8 +1,6 @@
 import type { ResolvedRequest } from '../../request.js';
-import type { Explanation } from '../index.js';
-import { computeBuffers } from './compute.js';
+import type { EngineUse, Explanation } from '../index.js';
 import { cellsOf, layerCacheBytes } from './kv-cache.js';
-import { placeLayers, sharesOf } from './placement.js';
 import type { CacheClass, PreparedModel } from './prepare.js';
 import { type Settings, settingsOf } from './settings.js';
 
@@ -12,28 +10,41 @@ const SOURCE = 'llama.cpp v0.5.0';
  * Every formula behind a plan with its numbers, for `--why`. Bytes are before the padding of buffers,
  * which differs by device and is below 100 kB.
  */
-export function explain(prepared: PreparedModel, request: ResolvedRequest): Explanation[] {
+export function explain(
+  prepared: PreparedModel,
+  request: ResolvedRequest,
+  engineUse: EngineUse,
+): Explanation[] {
   const settings = settingsOf(request, prepared);
   return [
-    ...weights(prepared),
+    weights(prepared, request),
     ...prepared.caches.map((known) => cache(known, prepared, settings)),
-    compute(prepared, request, settings),
+    compute(engineUse, settings),
     output(prepared, settings),
+    ...runtime(engineUse),
   ];
 }
 
-function weights({ tensorTypes, fileBytes, quant }: PreparedModel): Explanation[] {
+function weights({ tensorTypes, fileBytes, quant }: PreparedModel, request: ResolvedRequest): Explanation {
   const types = [...tensorTypes].map(([type, { count, bytes }]) => `${count} × ${type}: ${bytes}`);
-  return [
-    {
+  const stock = `${quant.name}: ${types.join(' + ')}`;
+  if (request.fileBytes) {
+    return {
       part: 'weights',
-      formula:
-        'sum over the tensors of the file: rows × blocks of a row × bytes of a block, by the type that the mix gives each',
-      numbers: `${quant.name}: ${types.join(' + ')}`,
-      bytes: fileBytes,
-      source: `${SOURCE} src/llama-quant.cpp:llama_tensor_get_type_impl, ggml/src/ggml-common.h`,
-    },
-  ];
+      formula: 'the size of the file that was given, in the proportions of the stock mix',
+      numbers: `${request.fileBytes} ÷ ${fileBytes} of ${stock}`,
+      bytes: request.fileBytes,
+      source: 'the request',
+    };
+  }
+  return {
+    part: 'weights',
+    formula:
+      'sum over the tensors of the file: rows × blocks of a row × bytes of a block, by the type that the mix gives each',
+    numbers: stock,
+    bytes: fileBytes,
+    source: `${SOURCE} src/llama-quant.cpp:llama_tensor_get_type_impl, ggml/src/ggml-common.h`,
+  };
 }
 
 function cache(known: CacheClass, { layersAll }: PreparedModel, settings: Settings): Explanation {
@@ -61,26 +72,36 @@ function cache(known: CacheClass, { layersAll }: PreparedModel, settings: Settin
   };
 }
 
-function cellWords(
-  window: number,
-  { unified, sequences, ubatchTokens, contextPerSequence }: Settings,
-): string {
+function cellWords(window: number, { unified, sequences, ubatch, contextPerSequence }: Settings): string {
   const windows = unified && sequences > 1 ? `${window} × ${sequences}` : `${window}`;
-  return `least of ${contextPerSequence} and ${windows} + ubatch ${ubatchTokens}, in steps of 256`;
+  return `least of ${contextPerSequence} and ${windows} + ubatch ${ubatch}, in steps of 256`;
 }
 
-function compute(prepared: PreparedModel, request: ResolvedRequest, settings: Settings): Explanation {
-  const cards = request.devices.reduce((sum, { count }) => sum + count, 0);
-  const placement = placeLayers(request, prepared, sharesOf(request, new Array<number>(cards).fill(1)));
-  const { cards: buffers, host } = computeBuffers(prepared, settings, placement);
+function compute({ devices }: EngineUse, settings: Settings): Explanation {
+  const buffers = devices.map(({ id, compute }) => `${compute.bytes} on ${id}`);
   return {
     part: 'compute',
     formula:
       'on each device the largest of three phases of the prompt graph (a layer, an attention, the logits) plus its masks; an estimate with a range',
-    numbers: `ubatch ${settings.ubatchTokens}, rows of logits ${settings.outputRows}, cells ${settings.contextPerSequence}: ${buffers.map(({ bytes }) => bytes).join(' + ')}${buffers.length ? ' + ' : ''}${host.bytes} on the host`,
-    bytes: buffers.reduce((sum, { bytes }) => sum + bytes, host.bytes),
+    numbers: `ubatch ${settings.ubatchTokens}, rows of logits ${settings.outputRows}, cells ${settings.contextPerSequence}: ${buffers.join(' + ')}`,
+    bytes: devices.reduce((sum, device) => sum + device.compute.bytes, 0),
     source: `${SOURCE} src/llama-context.cpp:sched_reserve, src/llama-graph.cpp; law in docs/formulas.md`,
   };
+}
+
+function runtime({ devices }: EngineUse): Explanation[] {
+  const cards = devices.filter((device) => device.runtime.bytes > 0);
+  if (cards.length === 0) return [];
+  return [
+    {
+      part: 'runtime',
+      formula:
+        'for each card its context: 3.1 MiB a multiprocessor, or 400 MiB where they are not known; an estimate with a range',
+      numbers: cards.map((device) => `${device.runtime.bytes} on ${device.id}`).join(' + '),
+      bytes: cards.reduce((sum, device) => sum + device.runtime.bytes, 0),
+      source: 'llama.cpp pull request 23604 and four other measurements; docs/formulas.md',
+    },
+  ];
 }
 
 function output({ vocabSize }: PreparedModel, { sequences }: Settings): Explanation {

@@ -58,9 +58,18 @@ function use(prepared: PreparedModel, request: ResolvedRequest): EngineUse {
   };
 }
 
-function backendOf(request: ResolvedRequest, cards: readonly PlannedDevice[]): string {
-  if (typeof request.options.backend === 'string') return request.options.backend;
-  return cards.length === 0 ? 'cpu' : (cards[0]?.backend ?? 'cuda');
+/**
+ * The backend that the cards run on; the first card decides.
+ *
+ * @throws InputError `contradiction` where a backend for cards meets none, or the other way round
+ */
+function backendOf({ options }: ResolvedRequest, cards: readonly PlannedDevice[]): string {
+  const usual = cards.length === 0 ? 'cpu' : (cards[0]?.backend ?? 'cuda');
+  const asked = typeof options.backend === 'string' ? options.backend : usual;
+  if ((asked === 'cpu') !== (cards.length === 0)) {
+    throw new InputError('contradiction', { one: `option backend ${asked}`, other: `${cards.length} cards` });
+  }
+  return asked;
 }
 
 /** Free memory decides the split; cards without a limit share evenly. */

@@ -14,9 +14,9 @@ const CELL_STEP = 256;
  * @example cellsOf({ grows: true, part: 'slidingWindow', keyElements: 1024, valueElements: 1024, window: 8192 }, settings) // 8704
  */
 export function cellsOf(cache: Pick<TokenCache, 'window'>, settings: Settings): number {
-  const { contextPerSequence, swaFull, unified, sequences, ubatchTokens } = settings;
+  const { contextPerSequence, swaFull, unified, sequences, ubatch } = settings;
   if (cache.window === undefined || swaFull) return contextPerSequence;
-  const window = cache.window * (unified ? sequences : 1) + ubatchTokens;
+  const window = cache.window * (unified ? sequences : 1) + ubatch;
   return Math.ceil(Math.min(contextPerSequence, window) / CELL_STEP) * CELL_STEP;
 }
 

@@ -67,7 +67,7 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   },
 };
 
-/** Flags of the engine that are known but whose memory is not planned yet. */
+/** Flags of the engine, or values of them, that are known but whose memory is not planned yet. */
 const NOT_PLANNED = new Set([
   'override-tensor',
   'no-kv-offload',
@@ -77,6 +77,10 @@ const NOT_PLANNED = new Set([
   'main-gpu',
   'rpc',
   'control-vector',
+  'split-mode=row',
+  'split-mode=tensor',
+  'mmproj=true',
+  'fit=on',
 ]);
 
 export type OptionValues = Readonly<Record<string, OptionValue>>;
@@ -91,13 +95,11 @@ export function readOptions(given: OptionValues): OptionValues {
   const read: Record<string, OptionValue> = {};
   for (const [key, value] of Object.entries(given)) {
     const name = key.replace(/^-+/, '');
+    const known = Object.keys(OPTIONS);
+    const notPlanned = [name, `${name}=${value}`].find((setting) => NOT_PLANNED.has(setting));
+    if (notPlanned) throw new InputError('unknown-option', { name: notPlanned, known, notPlanned: true });
     const option = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined;
-    if (!option)
-      throw new InputError('unknown-option', {
-        name,
-        known: Object.keys(OPTIONS),
-        notPlanned: NOT_PLANNED.has(name),
-      });
+    if (!option) throw new InputError('unknown-option', { name, known, notPlanned: false });
     read[name] = readValue(name, option.kind, value);
   }
   return read;

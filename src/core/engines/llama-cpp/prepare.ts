@@ -58,7 +58,7 @@ export interface PreparedModel {
 }
 
 /** Alignment of a tensor in its buffer, bytes: `ggml-backend.cpp` for the host, `ggml-cuda.cu` for cards. */
-export const ALIGNMENT: Record<BufferKind, number> = { host: 32, cuda: 128 };
+const ALIGNMENT: Record<BufferKind, number> = { host: 32, cuda: 128 };
 
 /** CUDA pads the last row of a quantised tensor to this many elements: `ggml_backend_cuda_buffer_type_get_alloc_size`. */
 const ROW_PADDING = 512;

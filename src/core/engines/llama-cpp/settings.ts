@@ -14,7 +14,9 @@ export interface Settings {
   readonly unified: boolean;
   /** Separate caches: 1 where unified. */
   readonly streams: number;
-  /** Tokens of the graph that buffers are reserved for. */
+  /** Tokens computed at once (`n_ubatch`). */
+  readonly ubatch: number;
+  /** Tokens of the graph that buffers are reserved for: the ubatch, the same for each sequence. */
   readonly ubatchTokens: number;
   /** Rows of logits that graph holds. */
   readonly outputRows: number;
@@ -55,6 +57,7 @@ export function settingsOf(request: ResolvedRequest, prepared: PreparedModel): S
     sequences,
     unified,
     streams: unified ? 1 : sequences,
+    ubatch,
     ubatchTokens: padded(ubatch, sequences),
     outputRows: Math.min(ubatch, outputs),
     flashAttention: options['flash-attn'] !== 'off',
