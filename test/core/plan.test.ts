@@ -7,14 +7,24 @@ const MIB = 1024 ** 2;
 
 const plan = (request: Partial<Request> & { model: string }) => planner.plan(request);
 const part = (answer: Plan, id: string) => answer.memory.parts.find((found) => found.id === id);
-const child = (answer: Plan, parent: string, id: string) => part(answer, parent)?.children?.find((found) => found.id === id)?.bytes;
+const child = (answer: Plan, parent: string, id: string) =>
+  part(answer, parent)?.children?.find((found) => found.id === id)?.bytes;
 const noteOf = (answer: Plan, code: string) => answer.notes.find((note) => note.code === code);
 
 describe('Maverick in Q4_K_M at 488k on eight cards', async () => {
-  const answer = await plan({ model: 'maverick', quant: 'q4', contextTokens: '488k', devices: [{ gpu: null, count: 8 }] });
+  const answer = await plan({
+    model: 'maverick',
+    quant: 'q4',
+    contextTokens: '488k',
+    devices: [{ gpu: null, count: 8 }],
+  });
 
   test('has the context and the format that were meant', () => {
-    expect(answer.request).toMatchObject({ model: 'llama-4-maverick', quant: 'Q4_K_M', contextTokens: 499_712 });
+    expect(answer.request).toMatchObject({
+      model: 'llama-4-maverick',
+      quant: 'Q4_K_M',
+      contextTokens: 499_712,
+    });
   });
 
   test('has 12 full layers of 499,712 cells and 36 of 8,704', () => {
@@ -27,7 +37,9 @@ describe('Maverick in Q4_K_M at 488k on eight cards', async () => {
 
   test('has 128 experts in every second layer as nearly all of its weights', () => {
     // 24 layers × 128 experts × 3 × 5,120 × 8,192 elements, each at least 144 bytes for 256.
-    expect(child(answer, 'weights', 'routedExperts')).toBeGreaterThan((24 * 128 * 3 * 5120 * 8192 * 144) / 256);
+    expect(child(answer, 'weights', 'routedExperts')).toBeGreaterThan(
+      (24 * 128 * 3 * 5120 * 8192 * 144) / 256,
+    );
   });
 
   test('has logits for one row: 202,048 floats', () => {
@@ -40,23 +52,43 @@ describe('Maverick in Q4_K_M at 488k on eight cards', async () => {
   });
 
   test('has eight cards and the host', () => {
-    expect(answer.memory.devices.map(({ id }) => id)).toEqual(['gpu0', 'gpu1', 'gpu2', 'gpu3', 'gpu4', 'gpu5', 'gpu6', 'gpu7', 'host']);
+    expect(answer.memory.devices.map(({ id }) => id)).toEqual([
+      'gpu0',
+      'gpu1',
+      'gpu2',
+      'gpu3',
+      'gpu4',
+      'gpu5',
+      'gpu6',
+      'gpu7',
+      'host',
+    ]);
   });
 
   test('wants a margin of 1,024 MiB on every card', () => {
-    const onCards = answer.memory.devices.filter(({ id }) => id !== 'host').reduce((sum, { totalBytes }) => sum + totalBytes, 0);
+    const onCards = answer.memory.devices
+      .filter(({ id }) => id !== 'host')
+      .reduce((sum, { totalBytes }) => sum + totalBytes, 0);
     expect(answer.bounds.reservedBytes).toBe(onCards + 8 * 1024 * MIB);
   });
 
   test('cannot do without weights and cache', () => {
-    expect(answer.bounds.lowBytes).toBe((part(answer, 'weights')?.bytes ?? 0) + (part(answer, 'kvCache')?.bytes ?? 0));
+    expect(answer.bounds.lowBytes).toBe(
+      (part(answer, 'weights')?.bytes ?? 0) + (part(answer, 'kvCache')?.bytes ?? 0),
+    );
   });
 });
 
 describe('the parts', () => {
   test('are the five of the contract, in its order', async () => {
     const answer = await plan({ model: 'llama-8b' });
-    expect(answer.memory.parts.map(({ id }) => id)).toEqual(['weights', 'kvCache', 'compute', 'output', 'runtime']);
+    expect(answer.memory.parts.map(({ id }) => id)).toEqual([
+      'weights',
+      'kvCache',
+      'compute',
+      'output',
+      'runtime',
+    ]);
   });
 
   test('have no runtime without a card', async () => {
@@ -66,9 +98,48 @@ describe('the parts', () => {
 
   test.each([
     ['llama-8b', ['embedding', 'attention', 'denseFeedForward', 'norms', 'head'], ['fullAttention']],
-    ['maverick', ['embedding', 'attention', 'denseFeedForward', 'routedExperts', 'sharedExperts', 'router', 'norms', 'head'], ['fullAttention', 'slidingWindow']],
-    ['deepseek-v3', ['embedding', 'attention', 'denseFeedForward', 'routedExperts', 'sharedExperts', 'router', 'norms', 'head'], ['latent']],
-    ['qwen3-next', ['embedding', 'attention', 'linearAttention', 'routedExperts', 'sharedExperts', 'router', 'norms', 'head'], ['fullAttention', 'recurrentState']],
+    [
+      'maverick',
+      [
+        'embedding',
+        'attention',
+        'denseFeedForward',
+        'routedExperts',
+        'sharedExperts',
+        'router',
+        'norms',
+        'head',
+      ],
+      ['fullAttention', 'slidingWindow'],
+    ],
+    [
+      'deepseek-v3',
+      [
+        'embedding',
+        'attention',
+        'denseFeedForward',
+        'routedExperts',
+        'sharedExperts',
+        'router',
+        'norms',
+        'head',
+      ],
+      ['latent'],
+    ],
+    [
+      'qwen3-next',
+      [
+        'embedding',
+        'attention',
+        'linearAttention',
+        'routedExperts',
+        'sharedExperts',
+        'router',
+        'norms',
+        'head',
+      ],
+      ['fullAttention', 'recurrentState'],
+    ],
   ])('of %s have children by role and by kind of layer', async (model, weights, caches) => {
     const answer = await plan({ model });
     expect(part(answer, 'weights')?.children?.map(({ id }) => id)).toEqual(weights);
@@ -78,7 +149,9 @@ describe('the parts', () => {
   test('of a tied model on a card have a head that is a copy of the table', async () => {
     const answer = await plan({ model: 'gemma-3-27b', quant: 'F16' });
     // (262,208 − 64) × 5,376 × 2 bytes.
-    expect([child(answer, 'weights', 'embedding'), child(answer, 'weights', 'head')]).toEqual([2_818_572_288, 2_818_572_288]);
+    expect([child(answer, 'weights', 'embedding'), child(answer, 'weights', 'head')]).toEqual([
+      2_818_572_288, 2_818_572_288,
+    ]);
   });
 });
 
@@ -123,6 +196,31 @@ describe('the request of the answer', () => {
     expect(answer.request).toMatchObject({ contextTokens: 5120, options: { 'ctx-size': 20_001 } });
   });
 
+  test.each([
+    ['the whole of one sequence', { contextTokens: 8192, options: { 'ctx-size': 8192 } }],
+    ['a quarter of four', { contextTokens: 2048, sequences: 4, options: { 'ctx-size': 8192 } }],
+    // 20,001 / 4 = 5,000, which the engine makes 5,120.
+    [
+      'a quarter before it is rounded',
+      { contextTokens: 5000, sequences: 4, options: { 'ctx-size': 20_001 } },
+    ],
+    ['a quarter after it is rounded', { contextTokens: 5120, sequences: 4, options: { 'ctx-size': 20_001 } }],
+    [
+      'all of it for each of four in one cache',
+      { contextTokens: 8192, sequences: 4, options: { 'ctx-size': 8192, 'kv-unified': true } },
+    ],
+  ])('may be said beside ctx-size: %s', async (_, request) => {
+    await expect(plan({ model: 'llama-8b', ...request })).resolves.toBeDefined();
+  });
+
+  test.each([
+    { contextTokens: 4096, options: { 'ctx-size': 8192 } },
+    { contextTokens: 8192, sequences: 4, options: { 'ctx-size': 8192 } },
+    { contextTokens: 2048, sequences: 4, options: { 'ctx-size': 8192, 'kv-unified': true } },
+  ])('contradicts another ctx-size: %j', async (request) => {
+    await expect(plan({ model: 'llama-8b', ...request })).rejects.toThrow(refusal('contradiction'));
+  });
+
   test('keeps the context that was asked, not the rounded one', async () => {
     expect((await plan({ model: 'llama-8b', contextTokens: 1000 })).request.contextTokens).toBe(1000);
   });
@@ -143,7 +241,11 @@ describe('the verdict', () => {
   test('is by the memory that was given beside a card’s name', async () => {
     const devices = [{ gpu: 'rtx-4090', count: 1, memoryBytes: 4096 * MIB }];
     const answer = await plan({ model: 'llama-8b', devices });
-    expect(answer.memory.devices[0]).toMatchObject({ gpu: 'rtx-4090', capacityBytes: 4096 * MIB, usableBytes: 4096 * MIB });
+    expect(answer.memory.devices[0]).toMatchObject({
+      gpu: 'rtx-4090',
+      capacityBytes: 4096 * MIB,
+      usableBytes: 4096 * MIB,
+    });
     expect(answer.verdict.fits).toBe(false);
   });
 
@@ -160,7 +262,8 @@ describe('the verdict', () => {
 
   test('turns at the total itself', async () => {
     const { memory } = await plan({ model: 'llama-8b' });
-    const fits = async (totalBytes: number) => (await plan({ model: 'llama-8b', limits: { totalBytes } })).verdict.fits;
+    const fits = async (totalBytes: number) =>
+      (await plan({ model: 'llama-8b', limits: { totalBytes } })).verdict.fits;
     expect([await fits(memory.totalBytes - 1), await fits(memory.totalBytes)]).toEqual([false, true]);
   });
 });
@@ -190,7 +293,9 @@ describe('notes', () => {
 
   test('say that four slots cost four states', async () => {
     // Qwen3-Next: (24,576 + 524,288) × 4 bytes × 36 layers a sequence, three more.
-    expect(noteOf(await plan({ model: 'qwen3-next' }), 'server-slots')?.args).toEqual({ extraBytes: 3 * 548_864 * 4 * 36 });
+    expect(noteOf(await plan({ model: 'qwen3-next' }), 'server-slots')?.args).toEqual({
+      extraBytes: 3 * 548_864 * 4 * 36,
+    });
   });
 
   test.each([
@@ -201,12 +306,20 @@ describe('notes', () => {
     ['IQ2_M with a matrix', ['stock-mix'], { quant: 'IQ2_M', imatrix: true }],
     ['a file’s size', ['file-size'], { quant: 'Q4_K_M', fileBytes: 5_000_000_000 }],
     ['a processor', ['stock-mix', 'repacking'], { quant: 'Q4_K_M', devices: [] }],
-    ['a processor without repacking', ['stock-mix'], { quant: 'Q4_K_M', devices: [], options: { 'no-repack': true } }],
+    [
+      'a processor without repacking',
+      ['stock-mix'],
+      { quant: 'Q4_K_M', devices: [], options: { 'no-repack': true } },
+    ],
     ['a processor and F16', [], { quant: 'F16', devices: [] }],
     ['another release', ['engine-version', 'stock-mix'], { quant: 'Q4_K_M', engineVersion: '0.6.0' }],
     ['a card with several boards', ['gpu-board'], { quant: 'F16', devices: [{ gpu: 'h100', count: 1 }] }],
     ['one board by its id', [], { quant: 'F16', devices: [{ gpu: 'h100-sxm5-80gb', count: 1 }] }],
-    ['an estimated card', ['gpu-estimated'], { quant: 'F16', devices: [{ gpu: 'apple-m4-max-36gb', count: 1 }] }],
+    [
+      'an estimated card',
+      ['gpu-estimated'],
+      { quant: 'F16', devices: [{ gpu: 'apple-m4-max-36gb', count: 1 }] },
+    ],
   ])('on %s are %j', async (_, codes, request) => {
     expect((await plan({ model: 'llama-8b', ...request })).notes.map(({ code }) => code)).toEqual(codes);
   });
@@ -215,11 +328,27 @@ describe('notes', () => {
 describe('a name that is not known', () => {
   test.each([
     [{ model: 'maverik' }, 'unknown-model', { name: 'maverik', near: expect.arrayContaining(['maverick']) }],
-    [{ model: 'llama-8b', quant: 'Q4_K_X' }, 'unknown-quant', { name: 'Q4_K_X', near: expect.arrayContaining(['Q4_K_S']) }],
-    [{ model: 'llama-8b', devices: [{ gpu: 'rtx-4091', count: 1 }] }, 'unknown-gpu', { name: 'rtx-4091', near: expect.arrayContaining(['rtx-4090']) }],
+    [
+      { model: 'llama-8b', quant: 'Q4_K_X' },
+      'unknown-quant',
+      { name: 'Q4_K_X', near: expect.arrayContaining(['Q4_K_S']) },
+    ],
+    [
+      { model: 'llama-8b', devices: [{ gpu: 'rtx-4091', count: 1 }] },
+      'unknown-gpu',
+      { name: 'rtx-4091', near: expect.arrayContaining(['rtx-4090']) },
+    ],
     [{ model: 'llama-8b', engine: 'llama.cp' }, 'unknown-engine', { name: 'llama.cp', near: ['llama.cpp'] }],
-    [{ model: 'llama-8b', quant: 'AWQ' }, 'unknown-engine', { name: 'vllm', format: 'AWQ', nearest: 'Q4_K_M' }],
-    [{ model: 'llama-8b', quant: 'FP8', engine: 'llama.cpp' }, 'unknown-quant', { name: 'FP8', nearest: 'Q8_0' }],
+    [
+      { model: 'llama-8b', quant: 'AWQ' },
+      'unknown-engine',
+      { name: 'vllm', format: 'AWQ', nearest: 'Q4_K_M' },
+    ],
+    [
+      { model: 'llama-8b', quant: 'FP8', engine: 'llama.cpp' },
+      'unknown-quant',
+      { name: 'FP8', nearest: 'Q8_0' },
+    ],
     [{ model: 'llama-8b', contextTokens: '8,192' }, 'bad-number', { comma: true }],
   ] as const)('%j', async (request, code, args) => {
     await expect(plan(request as unknown as Request)).rejects.toThrow(refusal(code, args));
@@ -236,23 +365,36 @@ test('a mix that the engine cannot make of a model is refused', async () => {
 });
 
 test('a release with a shorter context is known by its hub id', async () => {
-  const most = (await plan({ model: 'meta-llama/Llama-4-Maverick-17B-128E', contextTokens: 'max' })).request.contextTokens;
+  const most = (await plan({ model: 'meta-llama/Llama-4-Maverick-17B-128E', contextTokens: 'max' })).request
+    .contextTokens;
   expect(most).toBe(262_144);
 });
 
 test('all cards empty of free memory are an impossible layout', async () => {
-  await expect(plan({ model: 'llama-8b', devices: [{ memoryBytes: MIB, count: 2 }] })).rejects.toThrow(refusal('impossible-layout'));
+  await expect(plan({ model: 'llama-8b', devices: [{ memoryBytes: MIB, count: 2 }] })).rejects.toThrow(
+    refusal('impossible-layout'),
+  );
 });
 
 test('the same request gives the same answer, asked again or of another planner', async () => {
-  const request = { model: 'maverick', quant: 'q4', contextTokens: '488k', devices: [{ gpu: 'h100', count: 4 }] };
-  const texts = await Promise.all([planner, planner, createPlanner()].map(async (one) => JSON.stringify(await one.plan(request))));
+  const request = {
+    model: 'maverick',
+    quant: 'q4',
+    contextTokens: '488k',
+    devices: [{ gpu: 'h100', count: 4 }],
+  };
+  const texts = await Promise.all(
+    [planner, planner, createPlanner()].map(async (one) => JSON.stringify(await one.plan(request))),
+  );
   expect(new Set(texts).size).toBe(1);
 });
 
 test('two requests at once do not mix', async () => {
   const fresh = createPlanner();
-  const [one, other] = await Promise.all([fresh.plan({ model: 'llama-8b', quant: 'Q8_0' }), fresh.plan({ model: 'llama-8b', quant: 'F16' })]);
+  const [one, other] = await Promise.all([
+    fresh.plan({ model: 'llama-8b', quant: 'Q8_0' }),
+    fresh.plan({ model: 'llama-8b', quant: 'F16' }),
+  ]);
   expect([one.disk.fileBytes, other.disk.fileBytes]).toEqual([
     (await plan({ model: 'llama-8b', quant: 'Q8_0' })).disk.fileBytes,
     (await plan({ model: 'llama-8b', quant: 'F16' })).disk.fileBytes,
@@ -263,7 +405,10 @@ describe('explain', () => {
   const REQUESTS: [string, Request][] = [
     ['full attention', { model: 'llama-8b' }],
     ['windows', { model: 'maverick', contextTokens: 131_072, sequences: 2 }],
-    ['windows in one cache', { model: 'gemma-3-27b', contextTokens: 32_768, sequences: 4, options: { 'kv-unified': true } }],
+    [
+      'windows in one cache',
+      { model: 'gemma-3-27b', contextTokens: 32_768, sequences: 4, options: { 'kv-unified': true } },
+    ],
     ['a latent', { model: 'deepseek-v3' }],
     ['states', { model: 'granite-4.0-h-small', sequences: 3 }],
     ['quantised caches of the host', { model: 'qwen3-next', kvTypeK: 'q8_0', kvTypeV: 'q4_0', devices: [] }],
@@ -273,12 +418,16 @@ describe('explain', () => {
   test.each(REQUESTS)('of %s gives the bytes of the plan', async (_, request) => {
     const answer = await plan(request);
     const told = await planner.explain(request);
-    const bytesOf = (id: string) => told.filter((line) => line.part === id).reduce((sum, { bytes }) => sum + bytes, 0);
+    const bytesOf = (id: string) =>
+      told.filter((line) => line.part === id).reduce((sum, { bytes }) => sum + bytes, 0);
     const caches = part(answer, 'kvCache')?.children ?? [];
     expect(bytesOf('weights')).toBe(answer.disk.fileBytes);
-    expect(caches.map(({ id }) => [id, bytesOf(`kvCache.${id}`)])).toEqual(caches.map(({ id, bytes }) => [id, bytes]));
+    expect(caches.map(({ id }) => [id, bytesOf(`kvCache.${id}`)])).toEqual(
+      caches.map(({ id, bytes }) => [id, bytes]),
+    );
     expect(bytesOf('compute')).toBe(part(answer, 'compute')?.bytes);
     expect(bytesOf('output')).toBe(part(answer, 'output')?.bytes);
+    expect(bytesOf('runtime')).toBe(part(answer, 'runtime')?.bytes ?? 0);
   });
 
   test('writes the numbers out', async () => {
@@ -286,7 +435,10 @@ describe('explain', () => {
     expect(told.map(({ part: id, numbers }) => [id, numbers])).toEqual(
       expect.arrayContaining([
         ['kvCache.fullAttention', '12 × 1 × 131072 × (1024 × f16 + 1024 × f16)'],
-        ['kvCache.slidingWindow', '36 × 1 × 8704 (least of 131072 and 8192 + ubatch 512, in steps of 256) × (1024 × f16 + 1024 × f16)'],
+        [
+          'kvCache.slidingWindow',
+          '36 × 1 × 8704 (least of 131072 and 8192 + ubatch 512, in steps of 256) × (1024 × f16 + 1024 × f16)',
+        ],
         ['output', '202048 × 1 × 4'],
       ]),
     );
@@ -294,12 +446,32 @@ describe('explain', () => {
 
   test('names a source for every formula', async () => {
     const told = await planner.explain({ model: 'qwen3-next' });
-    expect(told.filter(({ source }) => !source.startsWith('llama.cpp v0.5.0 '))).toEqual([]);
+    expect(told.map(({ part: id }) => id)).toEqual([
+      'weights',
+      'kvCache.recurrentState',
+      'kvCache.fullAttention',
+      'compute',
+      'output',
+      'runtime',
+    ]);
+    expect(told.filter(({ source }) => !source.startsWith('llama.cpp '))).toEqual([]);
   });
 
-  // The plan takes the size of the file that was given.
-  test.fails('takes the size of a given file', async () => {
+  test('takes the size of a given file', async () => {
     const request = { model: 'llama-8b', fileBytes: 5_000_000_000 };
-    expect((await planner.explain(request)).find((line) => line.part === 'weights')?.bytes).toBe((await plan(request)).disk.fileBytes);
+    expect((await planner.explain(request)).find((line) => line.part === 'weights')?.bytes).toBe(
+      5_000_000_000,
+    );
+    expect((await plan(request)).disk.fileBytes).toBe(5_000_000_000);
+  });
+
+  test('has the buffers of the very split that is planned', async () => {
+    const devices = [
+      { gpu: 'rtx-3060', count: 1 },
+      { gpu: 'rtx-4090', count: 1 },
+    ];
+    const request = { model: 'llama-8b', contextTokens: 131_072, devices, options: { program: 'cli' } };
+    const told = (await planner.explain(request)).find((line) => line.part === 'compute');
+    expect(told?.bytes).toBe(part(await plan(request), 'compute')?.bytes);
   });
 });

@@ -12,7 +12,10 @@ const GPUS = ['rtx-4090', 'h100-sxm5-80gb', 'rtx-3060-12gb', 'apple-m4-max', 'mi
 
 const device = fc.oneof(
   fc.record({ gpu: fc.constantFrom(null, ...GPUS), count: fc.integer({ min: 1, max: 8 }) }),
-  fc.record({ memoryBytes: fc.integer({ min: 2 ** 30, max: 2 ** 38 }), count: fc.integer({ min: 1, max: 8 }) }),
+  fc.record({
+    memoryBytes: fc.integer({ min: 2 ** 30, max: 2 ** 38 }),
+    count: fc.integer({ min: 1, max: 8 }),
+  }),
 );
 
 const options = fc.record(
@@ -77,7 +80,8 @@ const forPlans = (check: (answer: Plan, asked: Request) => void | Promise<void>,
   );
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-const bytesOf = (answer: Plan, id: string): number => answer.memory.parts.find((part) => part.id === id)?.bytes ?? 0;
+const bytesOf = (answer: Plan, id: string): number =>
+  answer.memory.parts.find((part) => part.id === id)?.bytes ?? 0;
 
 beforeAll(async () => {
   for (const model of MODELS) for (const quant of QUANTS) await planner.plan({ model, quant });
@@ -91,11 +95,14 @@ describe('in every plan', () => {
     forPlans(({ memory }) => {
       const withChildren = memory.parts.filter(({ children }) => children);
       expect(withChildren.map(({ id }) => id)).toEqual(expect.arrayContaining(['weights', 'kvCache']));
-      for (const { children, bytes } of withChildren) expect(sum((children ?? []).map((child) => child.bytes))).toBe(bytes);
+      for (const { children, bytes } of withChildren)
+        expect(sum((children ?? []).map((child) => child.bytes))).toBe(bytes);
     }));
 
   test('the devices sum to the total', () =>
-    forPlans(({ memory }) => expect(sum(memory.devices.map(({ totalBytes }) => totalBytes))).toBe(memory.totalBytes)));
+    forPlans(({ memory }) =>
+      expect(sum(memory.devices.map(({ totalBytes }) => totalBytes))).toBe(memory.totalBytes),
+    ));
 
   test('the parts of a device sum to it', () =>
     forPlans(({ memory }) => {
@@ -104,12 +111,16 @@ describe('in every plan', () => {
 
   test('a part is the sum of its share on the devices', () =>
     forPlans(({ memory }) => {
-      for (const { id, bytes } of memory.parts) expect(sum(memory.devices.map(({ parts }) => parts[id] ?? 0))).toBe(bytes);
+      for (const { id, bytes } of memory.parts)
+        expect(sum(memory.devices.map(({ parts }) => parts[id] ?? 0))).toBe(bytes);
     }));
 
   test('bytes are whole and not below zero', () =>
     forPlans(({ memory }) => {
-      const all = [...memory.parts.map(({ bytes }) => bytes), ...memory.devices.flatMap(({ parts }) => Object.values(parts))];
+      const all = [
+        ...memory.parts.map(({ bytes }) => bytes),
+        ...memory.devices.flatMap(({ parts }) => Object.values(parts)),
+      ];
       expect(all.filter((bytes) => !Number.isSafeInteger(bytes) || bytes < 0)).toEqual([]);
     }));
 
@@ -131,21 +142,28 @@ describe('in every plan', () => {
 
   test('what fits has room on every device, what does not lacks it somewhere', () =>
     forPlans(({ memory, verdict, request: { limits } }) => {
-      const lacking = memory.devices.some(({ headroomBytes }) => headroomBytes !== undefined && headroomBytes < 0);
+      const lacking = memory.devices.some(
+        ({ headroomBytes }) => headroomBytes !== undefined && headroomBytes < 0,
+      );
       const over = limits?.totalBytes !== undefined && memory.totalBytes > limits.totalBytes;
-      const limited = limits?.totalBytes !== undefined || memory.devices.some(({ usableBytes }) => usableBytes !== undefined);
+      const limited =
+        limits?.totalBytes !== undefined ||
+        memory.devices.some(({ usableBytes }) => usableBytes !== undefined);
       expect(verdict.fits).toBe(limited ? !(lacking || over) : null);
     }));
 
   test('the cards and the host are there once each', () =>
     forPlans(({ memory, request: { devices } }) => {
       const cards = sum((devices ?? []).map(({ count }) => count));
-      expect(memory.devices.map(({ id }) => id)).toEqual([...Array.from({ length: cards }, (_, card) => `gpu${card}`), 'host']);
+      expect(memory.devices.map(({ id }) => id)).toEqual([
+        ...Array.from({ length: cards }, (_, card) => `gpu${card}`),
+        'host',
+      ]);
     }));
 
   test('the request planned again gives the same plan', () =>
     forPlans(async (answer) => {
-      const again = await planner.plan({ ...answer.request, model: answer.model.id });
+      const again = await planner.plan(answer.request);
       const told = ({ notes: _, ...rest }: Plan) => rest;
       expect(told(again)).toEqual(told(answer));
     }));
@@ -157,7 +175,9 @@ describe('in every plan', () => {
       const split = await planner.plan(plain);
       const whole = await planner.plan({ ...plain, devices: [], options: withoutPlaces(asked) });
       expect(bytesOf(split, 'kvCache')).toBe(bytesOf(whole, 'kvCache'));
-      expect(sum(split.memory.devices.map(({ parts }) => parts.kvCache ?? 0))).toBe(bytesOf(whole, 'kvCache'));
+      expect(sum(split.memory.devices.map(({ parts }) => parts.kvCache ?? 0))).toBe(
+        bytesOf(whole, 'kvCache'),
+      );
     }));
 });
 
@@ -169,60 +189,117 @@ function withoutPlaces({ options = {} }: Request): NonNullable<Request['options'
 
 describe('more is never less', () => {
   const model = fc.constantFrom(...MODELS);
-  const windowed = fc.record({ 'kv-unified': fc.boolean(), 'swa-full': fc.boolean(), 'ubatch-size': fc.constantFrom(64, 512, 2048) });
+  const windowed = fc.record({
+    'kv-unified': fc.boolean(),
+    'swa-full': fc.boolean(),
+    'ubatch-size': fc.constantFrom(64, 512, 2048),
+  });
 
   test('cache for more context', () =>
     fc.assert(
-      fc.asyncProperty(model, fc.integer({ min: 1, max: 1 << 19 }), fc.integer({ min: 0, max: 1 << 19 }), fc.integer({ min: 1, max: 9 }), windowed, async (name, tokens, more, sequences, settings) => {
-        const cache = async (contextTokens: number) =>
-          bytesOf(await planner.plan({ model: name, contextTokens, sequences, options: settings, allowContextOverflow: true }), 'kvCache');
-        expect(await cache(tokens + more)).toBeGreaterThanOrEqual(await cache(tokens));
-      }),
+      fc.asyncProperty(
+        model,
+        fc.integer({ min: 1, max: 1 << 19 }),
+        fc.integer({ min: 0, max: 1 << 19 }),
+        fc.integer({ min: 1, max: 9 }),
+        windowed,
+        async (name, tokens, more, sequences, settings) => {
+          const cache = async (contextTokens: number) =>
+            bytesOf(
+              await planner.plan({
+                model: name,
+                contextTokens,
+                sequences,
+                options: settings,
+                allowContextOverflow: true,
+              }),
+              'kvCache',
+            );
+          expect(await cache(tokens + more)).toBeGreaterThanOrEqual(await cache(tokens));
+        },
+      ),
     ));
 
   test('cache for more sequences', () =>
     fc.assert(
-      fc.asyncProperty(model, fc.integer({ min: 1, max: 1 << 17 }), fc.integer({ min: 1, max: 64 }), fc.integer({ min: 0, max: 64 }), windowed, async (name, contextTokens, sequences, more, settings) => {
-        const cache = async (count: number) =>
-          bytesOf(await planner.plan({ model: name, contextTokens, sequences: count, options: settings, allowContextOverflow: true }), 'kvCache');
-        expect(await cache(sequences + more)).toBeGreaterThanOrEqual(await cache(sequences));
-      }),
+      fc.asyncProperty(
+        model,
+        fc.integer({ min: 1, max: 1 << 17 }),
+        fc.integer({ min: 1, max: 64 }),
+        fc.integer({ min: 0, max: 64 }),
+        windowed,
+        async (name, contextTokens, sequences, more, settings) => {
+          const cache = async (count: number) =>
+            bytesOf(
+              await planner.plan({
+                model: name,
+                contextTokens,
+                sequences: count,
+                options: settings,
+                allowContextOverflow: true,
+              }),
+              'kvCache',
+            );
+          expect(await cache(sequences + more)).toBeGreaterThanOrEqual(await cache(sequences));
+        },
+      ),
     ));
 
   test('cache with swa-full', () =>
     fc.assert(
       fc.asyncProperty(model, fc.integer({ min: 1, max: 1 << 18 }), async (name, contextTokens) => {
         const cache = async (whole: boolean) =>
-          bytesOf(await planner.plan({ model: name, contextTokens, options: { 'swa-full': whole }, allowContextOverflow: true }), 'kvCache');
+          bytesOf(
+            await planner.plan({
+              model: name,
+              contextTokens,
+              options: { 'swa-full': whole },
+              allowContextOverflow: true,
+            }),
+            'kvCache',
+          );
         expect(await cache(true)).toBeGreaterThanOrEqual(await cache(false));
       }),
     ));
 
   test('output for more sequences', () =>
     fc.assert(
-      fc.asyncProperty(model, fc.integer({ min: 1, max: 64 }), fc.integer({ min: 1, max: 64 }), async (name, sequences, more) => {
-        const output = async (count: number) => bytesOf(await planner.plan({ model: name, sequences: count }), 'output');
-        expect(await output(sequences + more)).toBeGreaterThan(await output(sequences));
-      }),
+      fc.asyncProperty(
+        model,
+        fc.integer({ min: 1, max: 64 }),
+        fc.integer({ min: 1, max: 64 }),
+        async (name, sequences, more) => {
+          const output = async (count: number) =>
+            bytesOf(await planner.plan({ model: name, sequences: count }), 'output');
+          expect(await output(sequences + more)).toBeGreaterThan(await output(sequences));
+        },
+      ),
     ));
 });
 
 describe('weights', () => {
   test('are the same on any number of cards, rope factors aside', () =>
     fc.assert(
-      fc.asyncProperty(fc.constantFrom(...MODELS), fc.constantFrom(...QUANTS), fc.integer({ min: 2, max: 16 }), async (model, quant, count) => {
-        const weights = async (cards: number) => bytesOf(await planner.plan({ model, quant, devices: [{ gpu: null, count: cards }] }), 'weights');
-        const more = (await weights(count)) - (await weights(1));
-        // At most one copy of 128 floats a card.
-        expect(more).toBeGreaterThanOrEqual(0);
-        expect(more).toBeLessThanOrEqual(512 * (count - 1));
-      }),
+      fc.asyncProperty(
+        fc.constantFrom(...MODELS),
+        fc.constantFrom(...QUANTS),
+        fc.integer({ min: 2, max: 16 }),
+        async (model, quant, count) => {
+          const weights = async (cards: number) =>
+            bytesOf(await planner.plan({ model, quant, devices: [{ gpu: null, count: cards }] }), 'weights');
+          const more = (await weights(count)) - (await weights(1));
+          // At most one copy of 128 floats a card.
+          expect(more).toBeGreaterThanOrEqual(0);
+          expect(more).toBeLessThanOrEqual(512 * (count - 1));
+        },
+      ),
     ));
 
   test('on a card and host are those on the host, with a second table where tied', () =>
     fc.assert(
       fc.asyncProperty(fc.constantFrom(...MODELS), async (model) => {
-        const weights = async (devices: Request['devices']) => bytesOf(await planner.plan({ model, quant: 'F16', devices }), 'weights');
+        const weights = async (devices: Request['devices']) =>
+          bytesOf(await planner.plan({ model, quant: 'F16', devices }), 'weights');
         const tied = (await planner.model(model)).architecture.tiedEmbeddings === true;
         const more = (await weights([{ gpu: null, count: 1 }])) - (await weights([]));
         // Alignment of small tensors adds some kilobytes.
@@ -231,10 +308,13 @@ describe('weights', () => {
       }),
     ));
 
-  test.each(QUANTS.filter((quant) => quant !== 'F16'))('of every model are smaller in %s than in F16', async (quant) => {
-    for (const model of MODELS) {
-      const fileBytes = async (name: string) => (await planner.plan({ model, quant: name })).disk.fileBytes;
-      expect(await fileBytes(quant), model).toBeLessThan(await fileBytes('F16'));
-    }
-  });
+  test.each(QUANTS.filter((quant) => quant !== 'F16'))(
+    'of every model are smaller in %s than in F16',
+    async (quant) => {
+      for (const model of MODELS) {
+        const fileBytes = async (name: string) => (await planner.plan({ model, quant: name })).disk.fileBytes;
+        expect(await fileBytes(quant), model).toBeLessThan(await fileBytes('F16'));
+      }
+    },
+  );
 });

@@ -1,25 +1,32 @@
 import { describe, expect, test } from 'vitest';
 import { type Question, resolve } from '../../src/core/resolve.js';
+import type { Model } from '../../src/schema/model.js';
 import { refusal } from '../refusal.js';
 import { cards, LLAMA_CPP, toyModel, wideToy } from './toys.js';
 
-const MODEL = { ...toyModel(wideToy(2)), context: { native: 40_960, extended: { tokens: 131_072, how: 'YaRN' } } };
+const MODEL: Model = {
+  ...toyModel(wideToy(2)),
+  context: { native: 40_960, extended: { tokens: 131_072, how: 'YaRN' } },
+};
 
 const question = (request: Partial<Question['request']>, model = MODEL): Question => ({
   request: { model: 'toy', ...request },
   model,
+  modelName: 'my/toy.json',
   engineId: 'llama.cpp',
   engine: LLAMA_CPP,
   quant: 'Q4_K_M',
   devices: cards(1),
 });
 
-const requestOf = (request: Partial<Question['request']>, model = MODEL) => resolve(question(request, model)).request;
-const codesOf = (request: Partial<Question['request']>, model = MODEL) => resolve(question(request, model)).notes.map(({ code }) => code);
+const requestOf = (request: Partial<Question['request']>, model = MODEL) =>
+  resolve(question(request, model)).request;
+const codesOf = (request: Partial<Question['request']>, model = MODEL) =>
+  resolve(question(request, model)).notes.map(({ code }) => code);
 
 test('fills in every default', () => {
   expect(requestOf({})).toEqual({
-    model: 'toy',
+    model: 'my/toy.json',
     engine: 'llama.cpp',
     engineVersion: '0.5.0',
     quant: 'Q4_K_M',
@@ -28,7 +35,12 @@ test('fills in every default', () => {
     kvTypeK: 'f16',
     kvTypeV: 'f16',
     devices: cards(1),
-    options: expect.objectContaining({ 'ubatch-size': 512, 'batch-size': 2048, 'flash-attn': 'auto', program: 'server' }),
+    options: expect.objectContaining({
+      'ubatch-size': 512,
+      'batch-size': 2048,
+      'flash-attn': 'auto',
+      program: 'server',
+    }),
     imatrix: false,
     allowContextOverflow: false,
   });
@@ -37,7 +49,16 @@ test('fills in every default', () => {
 test('keeps what was said', () => {
   const limits = { totalBytes: 5 };
   const workload = { inputTokens: 7 };
-  const said = { sequences: 3, kvTypeK: 'Q8_0', kvTypeV: 'bf16', hostMemoryBytes: 6, limits, fileBytes: 8, workload, imatrix: true };
+  const said = {
+    sequences: 3,
+    kvTypeK: 'Q8_0',
+    kvTypeV: 'bf16',
+    hostMemoryBytes: 6,
+    limits,
+    fileBytes: 8,
+    workload,
+    imatrix: true,
+  };
   expect(requestOf(said)).toMatchObject({ ...said, kvTypeK: 'q8_0' });
 });
 
@@ -60,7 +81,9 @@ describe('the context', () => {
   });
 
   test('above the largest is refused with the largest', () => {
-    expect(() => requestOf({ contextTokens: 131_073 })).toThrow(refusal('context-too-long', { tokens: 131_073, most: 131_072, model: 'Toy' }));
+    expect(() => requestOf({ contextTokens: 131_073 })).toThrow(
+      refusal('context-too-long', { tokens: 131_073, most: 131_072, model: 'Toy' }),
+    );
   });
 
   test('above the largest is taken all the same where that is asked, with a note', () => {
@@ -77,16 +100,19 @@ describe('the context', () => {
   });
 
   test('given as ctx-size is refused where one sequence would get too much', () => {
-    expect(() => requestOf({ options: { 'ctx-size': 200_000 } })).toThrow(refusal('context-too-long', { most: 131_072 }));
+    expect(() => requestOf({ options: { 'ctx-size': 200_000 } })).toThrow(
+      refusal('context-too-long', { most: 131_072 }),
+    );
   });
 
-  // Four sequences share it: each gets 131,072.
-  test.fails('given as ctx-size is what all sequences share', () => {
-    expect(requestOf({ sequences: 4, options: { 'ctx-size': 4 * 131_072 } })).toMatchObject({ sequences: 4 });
+  test('given as ctx-size is what all sequences share', () => {
+    expect(requestOf({ sequences: 4, options: { 'ctx-size': 4 * 131_072 } }).contextTokens).toBe(131_072);
   });
 
-  test.fails('given twice and differing is a contradiction', () => {
-    expect(() => requestOf({ contextTokens: 4096, options: { 'ctx-size': 8192 } })).toThrow(refusal('contradiction'));
+  test('given as ctx-size is each sequence’s own where the cache is one', () => {
+    expect(
+      requestOf({ sequences: 4, options: { 'ctx-size': 131_072, 'kv-unified': true } }).contextTokens,
+    ).toBe(131_072);
   });
 });
 
@@ -100,13 +126,18 @@ describe('sequences', () => {
   });
 
   test('said twice and differing are a contradiction', () => {
-    expect(() => requestOf({ sequences: 2, options: { parallel: 4 } })).toThrow(refusal('contradiction', { one: '2 sequences', other: 'option parallel 4' }));
+    expect(() => requestOf({ sequences: 2, options: { parallel: 4 } })).toThrow(
+      refusal('contradiction', { one: '2 sequences', other: 'option parallel 4' }),
+    );
   });
 });
 
 describe('a cache type', () => {
   test.each(LLAMA_CPP.kvTypes)('%s is known', (type) => {
-    expect(requestOf({ kvTypeK: type, kvTypeV: type.toUpperCase() })).toMatchObject({ kvTypeK: type, kvTypeV: type });
+    expect(requestOf({ kvTypeK: type, kvTypeV: type.toUpperCase() })).toMatchObject({
+      kvTypeK: type,
+      kvTypeV: type,
+    });
   });
 
   test.each([
@@ -119,16 +150,22 @@ describe('a cache type', () => {
 });
 
 test('an unknown option is refused', () => {
-  expect(() => requestOf({ options: { 'ubatch-sise': 512 } })).toThrow(refusal('unknown-option', { name: 'ubatch-sise' }));
+  expect(() => requestOf({ options: { 'ubatch-sise': 512 } })).toThrow(
+    refusal('unknown-option', { name: 'ubatch-sise' }),
+  );
 });
 
 test('an unknown version is refused', () => {
-  expect(() => requestOf({ engineVersion: 'newest' })).toThrow(refusal('unknown-version', { version: 'newest' }));
+  expect(() => requestOf({ engineVersion: 'newest' })).toThrow(
+    refusal('unknown-version', { version: 'newest' }),
+  );
 });
 
 describe('a parallel layout', () => {
   test.each(['tensor', 'pipeline', 'expert', 'data'])('%s is none of this engine', (kind) => {
-    expect(() => requestOf({ parallel: { [kind]: 2 } })).toThrow(refusal('impossible-layout', { words: expect.stringContaining(kind) }));
+    expect(() => requestOf({ parallel: { [kind]: 2 } })).toThrow(
+      refusal('impossible-layout', { words: expect.stringContaining(kind) }),
+    );
   });
 
   test('of one everywhere is no layout', () => {

@@ -49,7 +49,14 @@ export const DELTA_NET = {
   valueDim: 5,
   convKernel: 4,
 } as const;
-export const MAMBA2 = { kind: 'mamba2', heads: 4, headDim: 3, stateDim: 5, groups: 2, convKernel: 4 } as const;
+export const MAMBA2 = {
+  kind: 'mamba2',
+  heads: 4,
+  headDim: 3,
+  stateDim: 5,
+  groups: 2,
+  convKernel: 4,
+} as const;
 
 /** Two equal dense layers. */
 export const TWO_LAYERS = toy({ attention: ATTENTION, dense: DENSE }, [
@@ -79,18 +86,22 @@ export const wideToy = (layers: number, more: Partial<Architecture> = {}): Archi
       dense: { kind: 'dense', intermediateSize: 512 },
     },
     [],
-    { hiddenSize: 256, vocabSize: 1000, layers: [{ repeat: layers, pattern: [['attention', 'dense']] }], ...more },
+    {
+      hiddenSize: 256,
+      vocabSize: 1000,
+      layers: [{ repeat: layers, pattern: [['attention', 'dense']] }],
+      ...more,
+    },
   );
 
 const STANDARDS = Object.fromEntries(
-  Object.entries(OPTIONS).flatMap(([name, { standard }]) => (standard === undefined ? [] : [[name, standard]])),
+  Object.entries(OPTIONS).flatMap(([name, { standard }]) =>
+    standard === undefined ? [] : [[name, standard]],
+  ),
 );
 
 /** A resolved request of one sequence of 8,192 tokens without a card. */
-export const resolved = ({
-  options = {},
-  ...more
-}: Partial<ResolvedRequest> = {}): ResolvedRequest => ({
+export const resolved = ({ options = {}, ...more }: Partial<ResolvedRequest> = {}): ResolvedRequest => ({
   model: 'toy',
   engine: 'llama.cpp',
   engineVersion: '0.5.0',

@@ -27,7 +27,12 @@ const verdict = (devices: Device[], more: Partial<Facts> = {}) =>
   });
 
 test('without a limit there is no verdict', () => {
-  expect(verdict([device('gpu0', 5000), device('host', 100)])).toEqual({ fits: null, level: null, reason: null, engineMessage: null });
+  expect(verdict([device('gpu0', 5000), device('host', 100)])).toEqual({
+    fits: null,
+    level: null,
+    reason: null,
+    engineMessage: null,
+  });
 });
 
 test('limits that say nothing are none', () => {
@@ -46,7 +51,9 @@ describe('a card', () => {
   });
 
   test('that lacks memory is named with what it lacks', () => {
-    expect(verdict([device('gpu0', 1, 10), device('gpu1', 12, 10)]).reason).toBe(`gpu1 lacks ${2 * MIB} bytes`);
+    expect(verdict([device('gpu0', 1, 10), device('gpu1', 12, 10)]).reason).toBe(
+      `gpu1 lacks ${2 * MIB} bytes`,
+    );
   });
 
   test('decides though the others have room', () => {
@@ -60,11 +67,18 @@ describe('a card', () => {
 
 describe('the host', () => {
   test('needs no margin', () => {
-    expect(verdict([device('gpu0', 1, 10_000), device('host', 10, 10)])).toMatchObject({ fits: true, level: 'fits' });
+    expect(verdict([device('gpu0', 1, 10_000), device('host', 10, 10)])).toMatchObject({
+      fits: true,
+      level: 'fits',
+    });
   });
 
   test('that lacks memory decides', () => {
-    expect(verdict([device('gpu0', 1, 10_000), device('host', 11, 10)])).toMatchObject({ fits: false, reason: `host lacks ${MIB} bytes`, engineMessage: null });
+    expect(verdict([device('gpu0', 1, 10_000), device('host', 11, 10)])).toMatchObject({
+      fits: false,
+      reason: `host lacks ${MIB} bytes`,
+      engineMessage: null,
+    });
   });
 });
 
@@ -72,21 +86,33 @@ describe('a limit on the total', () => {
   const two = [device('gpu0', 60), device('host', 40)];
 
   test('holds up to itself', () => {
-    expect(verdict(two, { limits: { totalBytes: 100 * MIB } })).toMatchObject({ fits: true, level: 'fits', reason: null });
+    expect(verdict(two, { limits: { totalBytes: 100 * MIB } })).toMatchObject({
+      fits: true,
+      level: 'fits',
+      reason: null,
+    });
   });
 
   test('is broken above itself', () => {
-    expect(verdict(two, { limits: { totalBytes: 100 * MIB - 1 } })).toMatchObject({ fits: false, level: 'no', reason: 'the total is 1 bytes over the limit' });
+    expect(verdict(two, { limits: { totalBytes: 100 * MIB - 1 } })).toMatchObject({
+      fits: false,
+      level: 'no',
+      reason: 'the total is 1 bytes over the limit',
+    });
   });
 });
 
 describe('a limit for each device', () => {
   test('means the cards', () => {
-    expect(verdict([device('gpu0', 60), device('host', 400)], { limits: { perDeviceBytes: 60 * MIB } }).fits).toBe(true);
+    expect(
+      verdict([device('gpu0', 60), device('host', 400)], { limits: { perDeviceBytes: 60 * MIB } }).fits,
+    ).toBe(true);
   });
 
   test('is broken by any card', () => {
-    expect(verdict([device('gpu0', 60), device('gpu1', 61)], { limits: { perDeviceBytes: 60 * MIB } }).reason).toBe(`gpu1 is ${MIB} bytes over the limit for a device`);
+    expect(
+      verdict([device('gpu0', 60), device('gpu1', 61)], { limits: { perDeviceBytes: 60 * MIB } }).reason,
+    ).toBe(`gpu1 is ${MIB} bytes over the limit for a device`);
   });
 
   test('means the host where there is no card', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatBytes, GIB, KIB, MIB, parseBytes } from '../../src/units/bytes.js';
+import { formatByteRange, formatBytes, GIB, KIB, MIB, parseBytes } from '../../src/units/bytes.js';
 import { refusal } from '../refusal.js';
 
 describe('parseBytes', () => {
@@ -30,8 +30,28 @@ describe('parseBytes', () => {
   });
 
   test.each([
-    '', 'GiB', '24', '-24GiB', '+24GiB', '0GiB', '0.4B', '1,000GiB', '1e3GiB', '24 Gi B', '24GiBs', '24X', '.5GiB', '1.2.3g',
-    '1__0g', '_1g', '9999999TiB', '1e400b', 'NaNg', 'Infinityg', 'constructor', '1constructor',
+    '',
+    'GiB',
+    '24',
+    '-24GiB',
+    '+24GiB',
+    '0GiB',
+    '0.4B',
+    '1,000GiB',
+    '1e3GiB',
+    '24 Gi B',
+    '24GiBs',
+    '24X',
+    '.5GiB',
+    '1.2.3g',
+    '1__0g',
+    '_1g',
+    '9999999TiB',
+    '1e400b',
+    'NaNg',
+    'Infinityg',
+    'constructor',
+    '1constructor',
   ])('%j is no size', (text) => {
     expect(() => parseBytes(text)).toThrow(refusal('bad-number', { text, expected: 'size' }));
   });
@@ -75,9 +95,23 @@ describe('formatBytes', () => {
   test('more bytes never look like fewer', () => {
     const value = (bytes: number) => parseBytes(formatBytes(bytes).replaceAll(',', ''));
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 2 ** 45 }), fc.integer({ min: 0, max: 2 ** 45 }), (bytes, more) => {
-        expect(value(bytes + more)).toBeGreaterThanOrEqual(value(bytes));
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 2 ** 45 }),
+        fc.integer({ min: 0, max: 2 ** 45 }),
+        (bytes, more) => {
+          expect(value(bytes + more)).toBeGreaterThanOrEqual(value(bytes));
+        },
+      ),
     );
+  });
+});
+
+describe('formatByteRange', () => {
+  test.each([
+    ['a unit that both share once', 155_500_000, 182_770_000, '148.3 to 174.3 MiB'],
+    ['two units', 512 * MIB, 2 * GIB, '512.0 MiB to 2.0 GiB'],
+    ['bytes', 10, 20, '10 to 20 B'],
+  ])('says %s', (_, low, high, text) => {
+    expect(formatByteRange(low, high)).toBe(text);
   });
 });

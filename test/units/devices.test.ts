@@ -38,9 +38,12 @@ describe('parseDevices', () => {
     expect(parseDevices(text)).toEqual(devices);
   });
 
-  test.each(['', ' ', '0x4090', '4090:0', '1025x4090', '4090:1025', '99999999999999999999x4090'])('%j has no right count', (text) => {
-    expect(() => parseDevices(text)).toThrow(refusal('bad-number', { what: 'gpu', text }));
-  });
+  test.each(['', ' ', '0x4090', '4090:0', '1025x4090', '4090:1025', '99999999999999999999x4090'])(
+    '%j has no right count',
+    (text) => {
+      expect(() => parseDevices(text)).toThrow(refusal('bad-number', { what: 'gpu', text }));
+    },
+  );
 
   test.each(['0GiB', '1.2.3GiB', '2x0g', '99999999TiB'])('%j has no right size', (text) => {
     expect(() => parseDevices(text)).toThrow(refusal('bad-number', { what: 'gpu', expected: 'size' }));

@@ -31,10 +31,33 @@ describe('parseTokens', () => {
   });
 
   test.each([
-    '', '0', '0k', '-5', '+5', '1.5', '0.0001k', '1e400', '1e3', 'k', '8kb', '8 k', 'Infinity', 'NaN', '0x10', '１２', '9007199254740993',
-    '99999999999999999999m', '_1', '1__0', '1_', 'maximum', '--8k',
+    '',
+    '0',
+    '0k',
+    '-5',
+    '+5',
+    '1.5',
+    '0.0001k',
+    '1e400',
+    '1e3',
+    'k',
+    '8kb',
+    '8 k',
+    'Infinity',
+    'NaN',
+    '0x10',
+    '１２',
+    '9007199254740993',
+    '99999999999999999999m',
+    '_1',
+    '1__0',
+    '1_',
+    'maximum',
+    '--8k',
   ])('%j is no number of tokens', (text) => {
-    expect(() => parseTokens(text)).toThrow(refusal('bad-number', { what: 'context', text, expected: 'tokens' }));
+    expect(() => parseTokens(text)).toThrow(
+      refusal('bad-number', { what: 'context', text, expected: 'tokens' }),
+    );
   });
 
   test.each(['1,000', '1,000,000', '8,192'])('%j is refused as a list of numbers', (text) => {
@@ -67,7 +90,10 @@ describe('formatTokens', () => {
   });
 
   test('what it writes reads back exactly', () => {
-    const tokens = fc.oneof(fc.integer({ min: 1, max: 2 ** 40 }), fc.integer({ min: 1, max: 2 ** 20 }).map((count) => 1024 * count));
+    const tokens = fc.oneof(
+      fc.integer({ min: 1, max: 2 ** 40 }),
+      fc.integer({ min: 1, max: 2 ** 20 }).map((count) => 1024 * count),
+    );
     fc.assert(fc.property(tokens, (count) => parseTokens(formatTokens(count)) === count));
   });
 });

@@ -20,10 +20,17 @@ test.each([
   expect({ version: read.version, codes: read.notes.map(({ code }) => code) }).toEqual({ version, codes });
 });
 
-test.each(['', 'latest', 'main', 'b', 'bx1', '5', 'version 0.5', '.5.0', '-1.0'])('%j is no version', (asked) => {
-  expect(() => readVersion(asked, LLAMA_CPP)).toThrow(refusal('unknown-version', { version: asked, known: '0.5.0' }));
-});
+test.each(['', 'latest', 'main', 'b', 'bx1', '5', 'version 0.5', '.5.0', '-1.0'])(
+  '%j is no version',
+  (asked) => {
+    expect(() => readVersion(asked, LLAMA_CPP)).toThrow(
+      refusal('unknown-version', { version: asked, known: '0.5.0' }),
+    );
+  },
+);
 
 test('the note on another release names the known one', () => {
-  expect(readVersion('0.6.0', LLAMA_CPP).notes).toEqual([{ code: 'engine-version', args: { asked: '0.6.0', known: '0.5.0', engine: 'llama.cpp' } }]);
+  expect(readVersion('0.6.0', LLAMA_CPP).notes).toEqual([
+    { code: 'engine-version', args: { asked: '0.6.0', known: '0.5.0', engine: 'llama.cpp' } },
+  ]);
 });

@@ -37,7 +37,11 @@ test.each([
 });
 
 test('plain numbers have blocks of one and are not quantised', () => {
-  expect((['F32', 'F16', 'BF16'] as const).map((type) => [blockElements(type), isQuantised(type)])).toEqual([[1, false], [1, false], [1, false]]);
+  expect((['F32', 'F16', 'BF16'] as const).map((type) => [blockElements(type), isQuantised(type)])).toEqual([
+    [1, false],
+    [1, false],
+    [1, false],
+  ]);
 });
 
 test('blocks are quantised', () => {

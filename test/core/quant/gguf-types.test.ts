@@ -7,17 +7,29 @@ import { quantNamed } from '../toys.js';
 const CONTEXT: MixContext = { layersAll: 32, experts: 0, gqaOfFirstLayer: 1, is70b: false, imatrix: false };
 
 /** One tensor of that name in each of the layers. */
-const inLayers = (part: string, layers: readonly number[], ne: readonly number[] = [4096, 4096]): GgufShape[] =>
-  layers.map((layer) => ({ name: `blk.${layer}.${part}.weight`, layer, ne }));
+const inLayers = (
+  part: string,
+  layers: readonly number[],
+  ne: readonly number[] = [4096, 4096],
+): GgufShape[] => layers.map((layer) => ({ name: `blk.${layer}.${part}.weight`, layer, ne }));
 
 const first = (count: number): number[] => Array.from({ length: count }, (_, layer) => layer);
 
 const HEAD: GgufShape = { name: 'output.weight', ne: [4096, 1000] };
 
-const mix = (more: Partial<GgufMix>): GgufMix => ({ ...(quantNamed('Q4_0') as GgufMix), base: 'Q4_K', output: 'Q6_K', ffnDown: undefined, ...more });
+const mix = (more: Partial<GgufMix>): GgufMix => ({
+  ...(quantNamed('Q4_0') as GgufMix),
+  base: 'Q4_K',
+  output: 'Q6_K',
+  ffnDown: undefined,
+  ...more,
+});
 
 /** Layers in which a rule with this condition holds. */
-const layersWhere = (condition: NonNullable<NonNullable<GgufMix['attnV']>[number]['when']>[number], context: Partial<MixContext> = {}): number[] => {
+const layersWhere = (
+  condition: NonNullable<NonNullable<GgufMix['attnV']>[number]['when']>[number],
+  context: Partial<MixContext> = {},
+): number[] => {
   const quant = mix({ ffnDown: [{ type: 'Q6_K', when: [condition] }] });
   const types = ggufTypes([HEAD, ...inLayers('ffn_down', first(32))], quant, { ...CONTEXT, ...context });
   return types.slice(1).flatMap((type, layer) => (type === 'Q6_K' ? [layer] : []));
@@ -40,7 +52,10 @@ describe('conditions by layer, of 32', () => {
   test('divide without a rest', () => {
     // 27 / 8 = 3, 7 × 27 / 8 = 23.6 → 23: the first 3, every third from 3 + 2, and the last from 23.
     const quant = mix({ ffnDown: [{ type: 'Q6_K', when: ['moreBits'] }] });
-    const types = ggufTypes([HEAD, ...inLayers('ffn_down', first(27))], quant, { ...CONTEXT, layersAll: 27 }).slice(1);
+    const types = ggufTypes([HEAD, ...inLayers('ffn_down', first(27))], quant, {
+      ...CONTEXT,
+      layersAll: 27,
+    }).slice(1);
     const layers = types.flatMap((type, layer) => (type === 'Q6_K' ? [layer] : []));
     expect(layers).toEqual([0, 1, 2, 5, 8, 11, 14, 17, 20, 23, 24, 25, 26]);
   });
@@ -67,8 +82,12 @@ describe('conditions by model', () => {
 });
 
 describe('what is counted', () => {
-  const sixBits = (types: readonly string[]): number[] => types.flatMap((type, index) => (type === 'Q6_K' ? [index] : []));
-  const quant = mix({ attnV: [{ type: 'Q6_K', when: ['moreBits'] }], ffnDown: [{ type: 'Q6_K', when: ['moreBits'] }] });
+  const sixBits = (types: readonly string[]): number[] =>
+    types.flatMap((type, index) => (type === 'Q6_K' ? [index] : []));
+  const quant = mix({
+    attnV: [{ type: 'Q6_K', when: ['moreBits'] }],
+    ffnDown: [{ type: 'Q6_K', when: ['moreBits'] }],
+  });
 
   test('of values is their own number', () => {
     // 8 values in 32 layers: 8 / 8 = 1, 7: the first, every third from 1 + 2, the last.
@@ -78,13 +97,17 @@ describe('what is counted', () => {
 
   test('of feed-forwards in a dense model is how many came before', () => {
     // Four of 32: all are among the first eighth.
-    expect(sixBits(ggufTypes([...inLayers('ffn_down', [4, 5, 7, 8]), HEAD], quant, CONTEXT).slice(0, 4))).toEqual([0, 1, 2, 3]);
+    expect(
+      sixBits(ggufTypes([...inLayers('ffn_down', [4, 5, 7, 8]), HEAD], quant, CONTEXT).slice(0, 4)),
+    ).toEqual([0, 1, 2, 3]);
   });
 
   test('of feed-forwards in a mixture is the layer', () => {
     // Of 4, 5, 7 and 9 the layers 9 (4 + 5) and none else is a third one.
     const experts = inLayers('ffn_down_exps', [4, 5, 7, 9], [4096, 4096, 16]);
-    expect(sixBits(ggufTypes([...experts, HEAD], quant, { ...CONTEXT, experts: 16 }).slice(0, 4))).toEqual([3]);
+    expect(sixBits(ggufTypes([...experts, HEAD], quant, { ...CONTEXT, experts: 16 }).slice(0, 4))).toEqual([
+      3,
+    ]);
   });
 
   test('goes in the order of the file, whatever the order of the list', () => {
@@ -94,7 +117,11 @@ describe('what is counted', () => {
 
   test('counts fused and latent values as values', () => {
     const names = ['attn_qkv', 'attn_kv_b', 'attn_v'];
-    const types = ggufTypes([...names.flatMap((name, layer) => inLayers(name, [layer])), HEAD], mix({ attnV: [{ type: 'Q6_K' }] }), CONTEXT);
+    const types = ggufTypes(
+      [...names.flatMap((name, layer) => inLayers(name, [layer])), HEAD],
+      mix({ attnV: [{ type: 'Q6_K' }] }),
+      CONTEXT,
+    );
     expect(types).toEqual(['Q6_K', 'Q6_K', 'Q6_K', 'Q6_K']);
   });
 });
@@ -108,7 +135,9 @@ describe('tensors that no mix quantises', () => {
     ['a small convolution', { name: 'blk.0.ssm_conv1d.weight', layer: 0, ne: [4, 4096] }],
     ['a name that does not end in weight', { name: 'blk.0.ssm_a', layer: 0, ne: [1, 4096] }],
   ])('%s stays in floats', (_, tensor) => {
-    expect(['Q4_K_M', 'MXFP4_MOE', 'F16'].map((name) => ggufTypes([tensor], quantNamed(name), CONTEXT)[0])).toEqual(['F32', 'F32', 'F32']);
+    expect(
+      ['Q4_K_M', 'MXFP4_MOE', 'F16'].map((name) => ggufTypes([tensor], quantNamed(name), CONTEXT)[0]),
+    ).toEqual(['F32', 'F32', 'F32']);
   });
 });
 
@@ -136,7 +165,11 @@ describe('table and head', () => {
 describe('exactly eight experts', () => {
   const EIGHT = { ...CONTEXT, experts: 8, gqaOfFirstLayer: 4 };
   const typesOf = (name: string, context = EIGHT) =>
-    ggufTypes([...['attn_q', 'attn_k', 'attn_v', 'attn_output'].flatMap((part) => inLayers(part, [16])), HEAD], quantNamed(name), context).slice(0, 4);
+    ggufTypes(
+      [...['attn_q', 'attn_k', 'attn_v', 'attn_output'].flatMap((part) => inLayers(part, [16])), HEAD],
+      quantNamed(name),
+      context,
+    ).slice(0, 4);
 
   test.each([
     ['Q4_K_M', ['Q4_K', 'Q8_0', 'Q8_0', 'Q5_K']],
@@ -160,7 +193,11 @@ describe('exactly eight experts', () => {
 
 describe('the rule of 70B', () => {
   const valuesOf = (name: string, is70b: boolean) => {
-    const types = ggufTypes([...inLayers('attn_v', first(80)), HEAD], quantNamed(name), { ...CONTEXT, layersAll: 80, is70b }).slice(0, 80);
+    const types = ggufTypes([...inLayers('attn_v', first(80)), HEAD], quantNamed(name), {
+      ...CONTEXT,
+      layersAll: 80,
+      is70b,
+    }).slice(0, 80);
     return new Set(types);
   };
 
@@ -178,12 +215,19 @@ describe('the rule of 70B', () => {
   });
 
   test('leaves other tensors alone', () => {
-    expect(ggufTypes([...inLayers('attn_q', [40]), HEAD], quantNamed('Q4_K_M'), { ...CONTEXT, layersAll: 80, is70b: true })[0]).toBe('Q4_K');
+    expect(
+      ggufTypes([...inLayers('attn_q', [40]), HEAD], quantNamed('Q4_K_M'), {
+        ...CONTEXT,
+        layersAll: 80,
+        is70b: true,
+      })[0],
+    ).toBe('Q4_K');
   });
 });
 
 describe('a row that is no whole number of blocks', () => {
-  const typeOf = (base: GgufMix['base'], row: number) => ggufTypes([...inLayers('attn_q', [0], [row, 64]), HEAD], mix({ base }), CONTEXT)[0];
+  const typeOf = (base: GgufMix['base'], row: number) =>
+    ggufTypes([...inLayers('attn_q', [0], [row, 64]), HEAD], mix({ base }), CONTEXT)[0];
 
   test.each([
     // 1,408 = 5.5 × 256 = 44 × 32; 2,880 = 11.25 × 256 = 90 × 32.
@@ -217,19 +261,36 @@ describe('a row that is no whole number of blocks', () => {
 
   test('is refused where the engine has no other type', () => {
     expect(() => typeOf('Q1_0', 2880)).toThrow(
-      refusal('engine-refuses', { words: 'no tensor type fallback is defined for type q1_0', tensor: 'blk.0.attn_q.weight' }),
+      refusal('engine-refuses', {
+        words: 'no tensor type fallback is defined for type q1_0',
+        tensor: 'blk.0.attn_q.weight',
+      }),
     );
   });
 });
 
 describe('stacked tensors', () => {
   test('are what MXFP4_MOE quantises to 4 bits, the rest to 8', () => {
-    const tensors = [...inLayers('ffn_up_exps', [0], [4096, 4096, 16]), ...inLayers('attn_k_b', [0], [128, 512, 16]), ...inLayers('attn_q', [0]), HEAD];
-    expect(ggufTypes(tensors, quantNamed('MXFP4_MOE'), { ...CONTEXT, experts: 16 })).toEqual(['MXFP4', 'MXFP4', 'Q8_0', 'Q8_0']);
+    const tensors = [
+      ...inLayers('ffn_up_exps', [0], [4096, 4096, 16]),
+      ...inLayers('attn_k_b', [0], [128, 512, 16]),
+      ...inLayers('attn_q', [0]),
+      HEAD,
+    ];
+    expect(ggufTypes(tensors, quantNamed('MXFP4_MOE'), { ...CONTEXT, experts: 16 })).toEqual([
+      'MXFP4',
+      'MXFP4',
+      'Q8_0',
+      'Q8_0',
+    ]);
   });
 
   test('are what the release of gpt-oss quantises, the rest in 16 bits', () => {
-    const tensors = [...inLayers('ffn_up_exps', [0], [2880, 2880, 32]), ...inLayers('attn_q', [0], [2880, 4096]), { name: 'output.weight', ne: [2880, 1000] }];
+    const tensors = [
+      ...inLayers('ffn_up_exps', [0], [2880, 2880, 32]),
+      ...inLayers('attn_q', [0], [2880, 4096]),
+      { name: 'output.weight', ne: [2880, 1000] },
+    ];
     expect(ggufTypes(tensors, quantNamed('MXFP4'), CONTEXT)).toEqual(['MXFP4', 'BF16', 'BF16']);
   });
 });
@@ -239,7 +300,15 @@ test.each([
   ['BF16', 'BF16'],
   ['F32', 'F32'],
 ] as const)('%s has every matrix in %s', (name, type) => {
-  expect(new Set(ggufTypes([...inLayers('ffn_down', first(8)), ...inLayers('ffn_up_exps', [0], [64, 64, 8]), HEAD], quantNamed(name), CONTEXT))).toEqual(new Set([type]));
+  expect(
+    new Set(
+      ggufTypes(
+        [...inLayers('ffn_down', first(8)), ...inLayers('ffn_up_exps', [0], [64, 64, 8]), HEAD],
+        quantNamed(name),
+        CONTEXT,
+      ),
+    ),
+  ).toEqual(new Set([type]));
 });
 
 test.each([
@@ -250,5 +319,10 @@ test.each([
   ['Q4_0', true, ['Q4_1', 'Q4_0']],
   ['Q5_0', true, ['Q5_1', 'Q5_0']],
 ] as const)('an importance matrix changes %s (%s)', (name, imatrix, types) => {
-  expect(ggufTypes([...inLayers('ffn_down', first(32)), HEAD], quantNamed(name), { ...CONTEXT, imatrix }).slice(3, 5)).toEqual(types);
+  expect(
+    ggufTypes([...inLayers('ffn_down', first(32)), HEAD], quantNamed(name), { ...CONTEXT, imatrix }).slice(
+      3,
+      5,
+    ),
+  ).toEqual(types);
 });

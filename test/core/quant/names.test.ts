@@ -49,9 +49,12 @@ test.each([
   });
 });
 
-test.each(['Q4_K_M', 'q4_k_m', 'IQ4_XS', 'F16', 'f16', 'MXFP4', 'no-such-format', 'constructor'])('%j is taken at its word', (asked) => {
-  expect(chooseQuant(asked, BF16, LLAMA_CPP)).toEqual({ kind: 'format', name: asked, notes: [] });
-});
+test.each(['Q4_K_M', 'q4_k_m', 'IQ4_XS', 'F16', 'f16', 'MXFP4', 'no-such-format', 'constructor'])(
+  '%j is taken at its word',
+  (asked) => {
+    expect(chooseQuant(asked, BF16, LLAMA_CPP)).toEqual({ kind: 'format', name: asked, notes: [] });
+  },
+);
 
 test.each([
   ['FP8', 'FP8', 'Q8_0'],

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { tensorsOf } from '../../../src/core/tensors/index.js';
+import { layoutOf, tensorsOf } from '../../../src/core/tensors/index.js';
 import { countParameters, parametersByRole } from '../../../src/core/tensors/parameters.js';
 import type { Architecture } from '../../../src/schema/model.js';
 import { ATTENTION, DELTA_NET, DENSE, LATENT, MAMBA2, MOE, TWO_LAYERS, toy } from '../toys.js';
 
-const count = (architecture: Architecture) => countParameters(tensorsOf(architecture));
+const count = (architecture: Architecture) => countParameters(layoutOf(architecture));
 const roles = (architecture: Architecture) => Object.fromEntries(parametersByRole(tensorsOf(architecture)));
 
 // Table 10 × 8, head 10 × 8, last norm 8.
@@ -41,7 +41,9 @@ describe('countParameters', () => {
 
   describe('of a mixture of experts', () => {
     const shared = { intermediateSize: 6, gate: true } as const;
-    const model = toy({ attention: ATTENTION, moe: { ...MOE, shared, routerCorrection: true } }, [['attention', 'moe']]);
+    const model = toy({ attention: ATTENTION, moe: { ...MOE, shared, routerCorrection: true } }, [
+      ['attention', 'moe'],
+    ]);
     // Router 4 × 8, shared expert 3 × 6 × 8, its gate 8.
     const forAll = OUTSIDE + NORM + ATTENTION_COUNT + NORM + 32 + 144 + 8;
 
@@ -70,23 +72,42 @@ describe('countParameters', () => {
   });
 
   test('keeps modules for further tokens apart', () => {
-    const model: Architecture = { ...TWO_LAYERS, mtp: { modules: 2, layer: ['attention', 'dense'], ownEmbedding: true } };
+    const model: Architecture = {
+      ...TWO_LAYERS,
+      mtp: { modules: 2, layer: ['attention', 'dense'], ownEmbedding: true },
+    };
     // A layer of 592, a projection 8 × 16, three norms, a table and a head: for each of two modules.
     expect(count(model)).toEqual({ total: 1352, text: 1352, active: 1352, mtp: 2 * (592 + 128 + 24 + 160) });
   });
 
   test('takes a vision tower in the total and not in the text', () => {
-    const vision = { layers: 2, hiddenSize: 6, intermediateSize: 12, heads: 2, imageSize: 8, patchSize: 4, projector: [[6, 8]] as [number, number][] };
+    const vision = {
+      layers: 2,
+      hiddenSize: 6,
+      intermediateSize: 12,
+      heads: 2,
+      imageSize: 8,
+      patchSize: 4,
+      projector: [[6, 8]] as [number, number][],
+    };
     // Patches 6 × 48, positions 4 × 6, last norm 12; a layer: 4 × (36 + 6) + (72 + 12) + (72 + 6) + 24; projector 48.
     const tower = 288 + 24 + 12 + 2 * (168 + 84 + 78 + 24) + 48;
-    expect(count({ ...TWO_LAYERS, vision })).toEqual({ total: 1352 + tower, text: 1352, active: 1352, mtp: 0 });
+    expect(count({ ...TWO_LAYERS, vision })).toEqual({
+      total: 1352 + tower,
+      text: 1352,
+      active: 1352,
+      mtp: 0,
+    });
   });
 });
 
 describe('parametersByRole', () => {
   test('puts every parameter of a mixture in one role', () => {
     const shared = { intermediateSize: 6 };
-    const model = toy({ attention: ATTENTION, dense: DENSE, moe: { ...MOE, shared } }, [['attention', 'dense'], ['attention', 'moe']]);
+    const model = toy({ attention: ATTENTION, dense: DENSE, moe: { ...MOE, shared } }, [
+      ['attention', 'dense'],
+      ['attention', 'moe'],
+    ]);
     const all = (total: number, active = total) => ({ total, active });
     expect(roles(model)).toEqual({
       embedding: all(80),
@@ -102,6 +123,9 @@ describe('parametersByRole', () => {
   });
 
   test('calls recurrent mixers linear attention', () => {
-    expect(roles(toy({ net: DELTA_NET, mamba: MAMBA2 }, [['net'], ['mamba']])).linearAttention).toEqual({ total: 781 + 664, active: 781 + 664 });
+    expect(roles(toy({ net: DELTA_NET, mamba: MAMBA2 }, [['net'], ['mamba']])).linearAttention).toEqual({
+      total: 781 + 664,
+      active: 781 + 664,
+    });
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { stackOf } from '../../../src/core/tensors/stack.js';
 import { tensorsOf } from '../../../src/core/tensors/index.js';
+import { stackOf } from '../../../src/core/tensors/stack.js';
 import type { Architecture, Block } from '../../../src/schema/model.js';
 import { refusal } from '../../refusal.js';
 import { ATTENTION, DELTA_NET, DENSE, LATENT, MAMBA2, MOE, TWO_LAYERS, toy } from '../toys.js';
@@ -15,7 +15,11 @@ const blockLines = (block: Block): string[] => linesOf(toy({ block }, [['block']
 
 describe('a dense model of two layers', () => {
   test('has a table, a last norm and a head outside the layers', () => {
-    expect(linesOf(TWO_LAYERS)).toEqual(['embed_tokens.weight [10,8]', 'norm.weight [8]', 'lm_head.weight [10,8]']);
+    expect(linesOf(TWO_LAYERS)).toEqual([
+      'embed_tokens.weight [10,8]',
+      'norm.weight [8]',
+      'lm_head.weight [10,8]',
+    ]);
   });
 
   test.each([0, 1])('has attention and a gated feed-forward, a norm before each, in layer %i', (layer) => {
@@ -37,11 +41,16 @@ describe('a dense model of two layers', () => {
   });
 
   test('has no head of its own where embeddings are tied', () => {
-    expect(linesOf({ ...TWO_LAYERS, tiedEmbeddings: true })).toEqual(['embed_tokens.weight [10,8]', 'norm.weight [8]']);
+    expect(linesOf({ ...TWO_LAYERS, tiedEmbeddings: true })).toEqual([
+      'embed_tokens.weight [10,8]',
+      'norm.weight [8]',
+    ]);
   });
 
   test('has a second norm behind each block where norms are a sandwich', () => {
-    const norms = linesOf({ ...TWO_LAYERS, norm: { epsilon: 1e-5, placement: 'sandwich' } }, 0).filter((line) => line.includes('_norm'));
+    const norms = linesOf({ ...TWO_LAYERS, norm: { epsilon: 1e-5, placement: 'sandwich' } }, 0).filter(
+      (line) => line.includes('_norm'),
+    );
     expect(norms).toEqual([
       'mixer_norm.weight [8]',
       'mixer_post_norm.weight [8]',
@@ -58,14 +67,27 @@ describe('a dense model of two layers', () => {
 describe('attention', () => {
   // 2 heads of 4: 8 rows of queries; 1 key-value head of 4: 4 rows.
   test.each([
-    ['biases on queries, keys and values', { bias: 'qkv' }, ['self_attn.q_proj.bias [8]', 'self_attn.k_proj.bias [4]', 'self_attn.v_proj.bias [4]']],
+    [
+      'biases on queries, keys and values',
+      { bias: 'qkv' },
+      ['self_attn.q_proj.bias [8]', 'self_attn.k_proj.bias [4]', 'self_attn.v_proj.bias [4]'],
+    ],
     [
       'a bias on the output too',
       { bias: 'qkvo' },
-      ['self_attn.q_proj.bias [8]', 'self_attn.k_proj.bias [4]', 'self_attn.v_proj.bias [4]', 'self_attn.o_proj.bias [8]'],
+      [
+        'self_attn.q_proj.bias [8]',
+        'self_attn.k_proj.bias [4]',
+        'self_attn.v_proj.bias [4]',
+        'self_attn.o_proj.bias [8]',
+      ],
     ],
     ['norms of one head', { qkNorm: 'head' }, ['self_attn.q_norm.weight [4]', 'self_attn.k_norm.weight [4]']],
-    ['norms of the whole width', { qkNorm: 'width' }, ['self_attn.q_norm.weight [8]', 'self_attn.k_norm.weight [4]']],
+    [
+      'norms of the whole width',
+      { qkNorm: 'width' },
+      ['self_attn.q_norm.weight [8]', 'self_attn.k_norm.weight [4]'],
+    ],
     ['a sink for each head', { sinks: true }, ['self_attn.sinks [2]']],
   ] as const)('may have %s', (_, more, lines) => {
     expect(blockLines({ ...ATTENTION, ...more }).slice(4)).toEqual(lines);
@@ -103,7 +125,10 @@ test('latent attention goes through a low rank for queries, and one for keys and
 
 test('latent attention without a rank for queries has one query projection', () => {
   const { queryRank: _, ...plain } = LATENT;
-  expect(blockLines(plain).slice(0, 2)).toEqual(['self_attn.q_proj.weight [10,8]', 'self_attn.kv_a_proj_with_mqa.weight [6,8]']);
+  expect(blockLines(plain).slice(0, 2)).toEqual([
+    'self_attn.q_proj.weight [10,8]',
+    'self_attn.kv_a_proj_with_mqa.weight [6,8]',
+  ]);
 });
 
 test('a gated delta net has one wide projection, a short convolution and one number a value head', () => {
@@ -164,13 +189,19 @@ describe('a mixture of experts', () => {
 
   test('stores the correction of its router as a buffer', () => {
     const tensors = tensorsOf(toy({ moe: { ...MOE, routerCorrection: true } }, [['moe']]));
-    expect(tensors.filter(({ buffer }) => buffer)).toMatchObject([{ name: 'mlp.gate.e_score_correction_bias', shape: [4], role: 'router' }]);
+    expect(tensors.filter(({ buffer }) => buffer)).toMatchObject([
+      { name: 'mlp.gate.e_score_correction_bias', shape: [4], role: 'router' },
+    ]);
   });
 });
 
 describe('a module for further tokens', () => {
   const blocks = { attention: ATTENTION, dense: DENSE };
-  const withMtp = (mtp: Architecture['mtp']): Architecture => ({ ...TWO_LAYERS, blocks, ...(mtp ? { mtp } : {}) });
+  const withMtp = (mtp: Architecture['mtp']): Architecture => ({
+    ...TWO_LAYERS,
+    blocks,
+    ...(mtp ? { mtp } : {}),
+  });
 
   test('is a layer after the last, a projection of two states and three norms', () => {
     const lines = linesOf(withMtp({ modules: 1, layer: ['attention', 'dense'] }), 2);
@@ -184,14 +215,17 @@ describe('a module for further tokens', () => {
 
   test('may bring its own table and head', () => {
     const lines = linesOf(withMtp({ modules: 1, layer: ['dense'], ownEmbedding: true }), 2);
-    expect(lines.slice(-2)).toEqual(['nextn.embed_tokens.weight [10,8]', 'nextn.shared_head_head.weight [10,8]']);
+    expect(lines.slice(-2)).toEqual([
+      'nextn.embed_tokens.weight [10,8]',
+      'nextn.shared_head_head.weight [10,8]',
+    ]);
   });
 
   test('counts in the role mtp, its attention too', () => {
     const tensors = tensorsOf(withMtp({ modules: 2, layer: ['attention', 'dense'] }));
-    expect(new Set(tensors.filter(({ module }) => module === 'mtp').map(({ role, layer }) => `${role} ${layer}`))).toEqual(
-      new Set(['mtp 2', 'mtp 3']),
-    );
+    expect(
+      new Set(tensors.filter(({ module }) => module === 'mtp').map(({ role, layer }) => `${role} ${layer}`)),
+    ).toEqual(new Set(['mtp 2', 'mtp 3']));
   });
 });
 
@@ -206,7 +240,9 @@ test('a vision tower has a patch embedding, positions, biased layers and a proje
     projector: [[6, 8]] as [number, number][],
   };
   const tower = tensorsOf({ ...TWO_LAYERS, vision }).filter(({ module }) => module === 'vision');
-  expect(tower.map(({ name, shape, count }) => `${name.slice('vision.'.length)} [${shape}] × ${count}`)).toEqual([
+  expect(
+    tower.map(({ name, shape, count }) => `${name.slice('vision.'.length)} [${shape}] × ${count}`),
+  ).toEqual([
     // 3 colours × 4 × 4
     'patch_embedding.weight [6,48] × 1',
     // (8 / 4)² patches
@@ -240,9 +276,19 @@ test.each([
   ['patchBias', ['patch_embedding.bias [6]']],
   ['projectorNorm', ['projector.norm.weight [6]']],
 ])('a vision tower with %s has more', (field, lines) => {
-  const plain = { layers: 1, hiddenSize: 6, intermediateSize: 12, heads: 2, imageSize: 8, patchSize: 4, projector: [[6, 8]] as [number, number][] };
+  const plain = {
+    layers: 1,
+    hiddenSize: 6,
+    intermediateSize: 12,
+    heads: 2,
+    imageSize: 8,
+    patchSize: 4,
+    projector: [[6, 8]] as [number, number][],
+  };
   const towerOf = (vision: Architecture['vision'] & {}) =>
-    tensorsOf({ ...TWO_LAYERS, vision }).map(({ name, shape }) => `${name.replace('vision.', '')} [${shape}]`);
+    tensorsOf({ ...TWO_LAYERS, vision }).map(
+      ({ name, shape }) => `${name.replace('vision.', '')} [${shape}]`,
+    );
   const without = towerOf(plain);
   expect(towerOf({ ...plain, [field]: true }).filter((line) => !without.includes(line))).toEqual(lines);
 });
@@ -250,32 +296,60 @@ test.each([
 describe('layers', () => {
   const blocks = { attention: ATTENTION, latent: LATENT, dense: DENSE, moe: MOE };
   const kindsOf = (architecture: Architecture): string[] =>
-    stackOf(architecture).map((steps) => steps.map((step) => step.map(({ kind }) => kind).join('|')).join(' '));
+    stackOf(architecture).map((steps) =>
+      steps.map((step) => step.map(({ kind }) => kind).join('|')).join(' '),
+    );
 
   test('repeat a pattern, then the next', () => {
-    const layers = [{ pattern: [['attention', 'dense']] }, { repeat: 2, pattern: [['latent', 'moe'], ['attention', 'moe']] }];
-    expect(kindsOf({ ...TWO_LAYERS, blocks, layers })).toEqual(['full dense', 'latent moe', 'full moe', 'latent moe', 'full moe']);
+    const layers = [
+      { pattern: [['attention', 'dense']] },
+      {
+        repeat: 2,
+        pattern: [
+          ['latent', 'moe'],
+          ['attention', 'moe'],
+        ],
+      },
+    ];
+    expect(kindsOf({ ...TWO_LAYERS, blocks, layers })).toEqual([
+      'full dense',
+      'latent moe',
+      'full moe',
+      'latent moe',
+      'full moe',
+    ]);
   });
 
   test('may differ at single numbers', () => {
     const layers = [{ repeat: 4, pattern: [['attention', 'dense']] }];
     const exceptions = [{ layers: [0, 3], use: ['latent', 'dense'] }];
-    expect(kindsOf({ ...TWO_LAYERS, blocks, layers, exceptions })).toEqual(['latent dense', 'full dense', 'full dense', 'latent dense']);
+    expect(kindsOf({ ...TWO_LAYERS, blocks, layers, exceptions })).toEqual([
+      'latent dense',
+      'full dense',
+      'full dense',
+      'latent dense',
+    ]);
   });
 
   test('may hold blocks side by side, under one norm', () => {
     const parallel = toy(blocks, [[['attention', 'latent'], 'dense']]);
     expect(kindsOf(parallel)).toEqual(['full|latent dense']);
-    expect(linesOf(parallel, 0).filter((line) => line.includes('mixer_norm'))).toEqual(['mixer_norm.weight [8]']);
+    expect(linesOf(parallel, 0).filter((line) => line.includes('mixer_norm'))).toEqual([
+      'mixer_norm.weight [8]',
+    ]);
   });
 
   test('may hold two mixers in sequence, each under a norm of its own name', () => {
-    const names = linesOf(toy(blocks, [['attention', 'latent', 'dense']]), 0).filter((line) => line.includes('mixer_norm'));
+    const names = linesOf(toy(blocks, [['attention', 'latent', 'dense']]), 0).filter((line) =>
+      line.includes('mixer_norm'),
+    );
     expect(names).toEqual(['mixer_norm.weight [8]', 'mixer_norm.1.weight [8]']);
   });
 
   test('cannot name a block that is not there', () => {
-    expect(() => stackOf(toy(blocks, [['attention', 'densee']]))).toThrow(refusal('bad-file', { problem: expect.stringContaining('"densee"') }));
+    expect(() => stackOf(toy(blocks, [['attention', 'densee']]))).toThrow(
+      refusal('bad-file', { problem: expect.stringContaining('"densee"') }),
+    );
   });
 
   test('cannot make an exception behind the last', () => {

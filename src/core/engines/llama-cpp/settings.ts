@@ -1,5 +1,6 @@
 import { InputError } from '../../../errors.js';
-import { type GgmlType, isQuantised } from '../../quant/ggml-types.js';
+import type { Block } from '../../../schema/model.js';
+import { blockElements, type GgmlType, isQuantised } from '../../quant/ggml-types.js';
 import type { ResolvedRequest } from '../../request.js';
 import type { PreparedModel } from './prepare.js';
 
@@ -72,15 +73,38 @@ export function settingsOf(request: ResolvedRequest, prepared: PreparedModel): S
 const kvType = (name: string): GgmlType => name.toUpperCase() as GgmlType;
 
 /** `src/llama-context.cpp:llama_init_from_model`, in the engine's words. */
-function refuse(settings: Settings, { caches }: PreparedModel): void {
+function refuse(settings: Settings, { caches, blocks }: PreparedModel): void {
   const { kvTypeK, kvTypeV, flashAttention } = settings;
-  const words = (text: string) => new InputError('engine-refuses', { engine: 'llama.cpp', words: text });
   const latent = caches.some(({ part }) => part === 'latent');
   if (latent && kvTypeK !== kvTypeV) {
     throw words(
-      `model does not support different K (${kvTypeK.toLowerCase()}) and V (${kvTypeV.toLowerCase()}) cache types`,
+      `model does not support different K (${lower(kvTypeK)}) and V (${lower(kvTypeV)}) cache types`,
     );
   }
   if (isQuantised(kvTypeV) && !flashAttention)
     throw words('quantized V cache requires flash_attn to be enabled');
+  if (!flashAttention) return;
+  for (const head of blocks.map(headOf)) {
+    refuseBlocks('K', kvTypeK, head?.key);
+    refuseBlocks('V', kvTypeV, head?.value);
+  }
+}
+
+const lower = (type: GgmlType): string => type.toLowerCase();
+
+const words = (text: string): InputError =>
+  new InputError('engine-refuses', { engine: 'llama.cpp', words: text });
+
+/** Elements of one head in the cache. */
+function headOf(block: Block): { key: number; value: number } | undefined {
+  if (block.kind === 'latent') return { key: block.kvRank + block.ropeDim, value: block.kvRank };
+  return 'kvHeads' in block ? { key: block.headDim, value: block.headDim } : undefined;
+}
+
+function refuseBlocks(side: 'K' | 'V', type: GgmlType, elements: number | undefined): void {
+  const block = blockElements(type);
+  if (elements === undefined || elements % block === 0) return;
+  throw words(
+    `${side} cache type ${lower(type)} with block size ${block} does not divide n_embd_head_${side.toLowerCase()}=${elements}`,
+  );
 }

@@ -3,10 +3,12 @@ import { placeLayers, sharesOf } from '../../../../src/core/engines/llama-cpp/pl
 import { refusal } from '../../../refusal.js';
 import { preparedToy, resolved, wideToy } from '../../toys.js';
 
-const place = (layers: number, shares: number[], options = {}) => placeLayers(resolved({ options }), preparedToy(wideToy(layers)), shares);
+const place = (layers: number, shares: number[], options = {}) =>
+  placeLayers(resolved({ options }), preparedToy(wideToy(layers)), shares);
 
 /** `0-17 17-32`: the runs of the cards. */
-const runs = (cards: readonly { from: number; to: number }[]): string => cards.map(({ from, to }) => `${from}-${to}`).join(' ');
+const runs = (cards: readonly { from: number; to: number }[]): string =>
+  cards.map(({ from, to }) => `${from}-${to}`).join(' ');
 
 describe('layers over cards', () => {
   test.each([
@@ -86,12 +88,19 @@ describe('shares', () => {
     ['may be written with a slash', [24, 8], { 'tensor-split': '1/3' }, [1, 3]],
     ['are 0 for cards that tensor-split leaves out', [1, 1, 1], { 'tensor-split': '2,1' }, [2, 1, 0]],
     ['put all on the first card with split-mode none', [8, 24], { 'split-mode': 'none' }, [1, 0]],
-    ['of tensor-split do not count with split-mode none', [1, 1], { 'split-mode': 'none', 'tensor-split': '1,1' }, [1, 0]],
+    [
+      'of tensor-split do not count with split-mode none',
+      [1, 1],
+      { 'split-mode': 'none', 'tensor-split': '1,1' },
+      [1, 0],
+    ],
   ])('%s', (_, free, options, expected) => {
     expect(shares(free, options)).toEqual(expected);
   });
 
   test('cannot be more than there are cards', () => {
-    expect(() => shares([1, 1], { 'tensor-split': '1,1,1' })).toThrow(refusal('contradiction', { one: 'tensor-split with 3 shares', other: '2 card(s)' }));
+    expect(() => shares([1, 1], { 'tensor-split': '1,1,1' })).toThrow(
+      refusal('contradiction', { one: 'tensor-split with 3 shares', other: '2 card(s)' }),
+    );
   });
 });

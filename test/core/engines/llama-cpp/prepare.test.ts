@@ -59,15 +59,22 @@ describe('prepare', () => {
 
   test('counts layers for further tokens among all layers where the file keeps them', () => {
     const mtp = { modules: 1, layer: ['attention', 'dense'] };
-    expect(preparedToy(wideToy(3, { mtp }), { family: 'glm4moe' })).toMatchObject({ layers: 3, layersAll: 4 });
+    expect(preparedToy(wideToy(3, { mtp }), { family: 'glm4moe' })).toMatchObject({
+      layers: 3,
+      layersAll: 4,
+    });
     expect(preparedToy(wideToy(3, { mtp }), { family: 'llama' })).toMatchObject({ layers: 3, layersAll: 3 });
   });
 
   test('keeps skipped layers in the file and out of the roles', () => {
-    const kept = preparedToy(wideToy(3, { mtp: { modules: 1, layer: ['attention', 'dense'] } }), { family: 'glm4moe' });
+    const kept = preparedToy(wideToy(3, { mtp: { modules: 1, layer: ['attention', 'dense'] } }), {
+      family: 'glm4moe',
+    });
     // A projection 256 × 512 and three norms beside the layer.
     expect(kept.fileBytes).toBe(4 * LAYER + 2 * TABLE + LAST_NORM + 2 * 131_072 + 3 * 1024);
-    expect([...kept.roles.find(({ role }) => role === 'attention')!.upTo.host]).toEqual([0, 393_216, 786_432, 1_179_648, 1_179_648]);
+    expect([...kept.roles.find(({ role }) => role === 'attention')!.upTo.host]).toEqual([
+      0, 393_216, 786_432, 1_179_648, 1_179_648,
+    ]);
   });
 
   test('takes the window that the engine has for chunks, whatever the model says', () => {

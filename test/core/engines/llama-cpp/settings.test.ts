@@ -6,7 +6,8 @@ import { LATENT, preparedToy, resolved, toy, wideToy } from '../../toys.js';
 
 const plain = preparedToy(wideToy(2));
 const latent = preparedToy(toy({ latent: LATENT }, [['latent']]), { family: 'deepseek2', quant: 'F32' });
-const settings = (request: Partial<ResolvedRequest>, prepared = plain) => settingsOf(resolved(request), prepared);
+const settings = (request: Partial<ResolvedRequest>, prepared = plain) =>
+  settingsOf(resolved(request), prepared);
 
 describe('the context', () => {
   test.each([
@@ -19,8 +20,18 @@ describe('the context', () => {
     ['of a sequence is rounded after the whole is shared', { contextTokens: 1000, sequences: 3 }, 1024, 3072],
     // 20,001 → 20,224; a quarter is 5,056 → 5,120; four of them.
     ['may grow when it is shared', { sequences: 4, options: { 'ctx-size': 20_001 } }, 5120, 20_480],
-    ['is one for all where unified', { sequences: 4, options: { 'ctx-size': 20_001, 'kv-unified': true } }, 20_224, 20_224],
-    ['of unified sequences is their sum', { contextTokens: 1000, sequences: 4, options: { 'kv-unified': true } }, 4096, 4096],
+    [
+      'is one for all where unified',
+      { sequences: 4, options: { 'ctx-size': 20_001, 'kv-unified': true } },
+      20_224,
+      20_224,
+    ],
+    [
+      'of unified sequences is their sum',
+      { contextTokens: 1000, sequences: 4, options: { 'kv-unified': true } },
+      4096,
+      4096,
+    ],
     ['is ctx-size where that is given', { contextTokens: 8192, options: { 'ctx-size': 1024 } }, 1024, 1024],
   ])('%s', (_, request, perSequence, total) => {
     expect(settings(request)).toMatchObject({ contextPerSequence: perSequence, contextTotal: total });
@@ -33,11 +44,20 @@ describe('sequences', () => {
   });
 
   test('share one where it is unified', () => {
-    expect(settings({ sequences: 4, options: { 'kv-unified': true } })).toMatchObject({ sequences: 4, streams: 1, unified: true });
+    expect(settings({ sequences: 4, options: { 'kv-unified': true } })).toMatchObject({
+      sequences: 4,
+      streams: 1,
+      unified: true,
+    });
   });
 
   test('are four in one cache where the server chooses', () => {
-    expect(settings({ options: { parallel: 'auto' } })).toMatchObject({ sequences: 4, streams: 1, unified: true, contextTotal: 8192 });
+    expect(settings({ options: { parallel: 'auto' } })).toMatchObject({
+      sequences: 4,
+      streams: 1,
+      unified: true,
+      contextTotal: 8192,
+    });
   });
 });
 
@@ -49,6 +69,10 @@ describe('the graph', () => {
     ['holds no more than the context', { 'ctx-size': 256 }, 256],
   ])('%s', (_, options, ubatchTokens) => {
     expect(settings({ options })).toMatchObject({ ubatchTokens });
+  });
+
+  test('is rounded up to the sequences, the ubatch is not', () => {
+    expect(settings({ sequences: 3 })).toMatchObject({ ubatch: 512, ubatchTokens: 513 });
   });
 
   test.each([
@@ -78,14 +102,35 @@ describe('the engine refuses', () => {
 
   test('two cache types for a latent', () => {
     expect(() => settings({ kvTypeK: 'q8_0', kvTypeV: 'f16' }, latent)).toThrow(
-      refusal('engine-refuses', { words: 'model does not support different K (q8_0) and V (f16) cache types' }),
+      refusal('engine-refuses', {
+        words: 'model does not support different K (q8_0) and V (f16) cache types',
+      }),
+    );
+  });
+
+  // `src/llama-context.cpp:llama_init_from_model`: a row of one head must be whole blocks.
+  test('a quantised cache of heads that are no whole number of blocks', () => {
+    const blocks = { attention: { kind: 'full', heads: 2, kvHeads: 2, headDim: 80 } } as const;
+    const phi = preparedToy(wideToy(0, { blocks, layers: [{ pattern: [['attention']] }] }));
+    expect(() => settings({ kvTypeK: 'q8_0' }, phi)).toThrow(
+      refusal('engine-refuses', {
+        words: 'K cache type q8_0 with block size 32 does not divide n_embd_head_k=80',
+      }),
     );
   });
 
   test.each([
-    ['a quantised K cache without flash attention', { kvTypeK: 'q8_0', options: { 'flash-attn': 'off' } }, plain],
+    [
+      'a quantised K cache without flash attention',
+      { kvTypeK: 'q8_0', options: { 'flash-attn': 'off' } },
+      plain,
+    ],
     ['a quantised V cache with flash attention', { kvTypeV: 'q8_0' }, plain],
-    ['a V cache of 32-bit floats without flash attention', { kvTypeV: 'f32', options: { 'flash-attn': 'off' } }, plain],
+    [
+      'a V cache of 32-bit floats without flash attention',
+      { kvTypeV: 'f32', options: { 'flash-attn': 'off' } },
+      plain,
+    ],
     ['two cache types for heads', { kvTypeK: 'q8_0' }, plain],
     ['one cache type for a latent', { kvTypeK: 'bf16', kvTypeV: 'bf16' }, latent],
   ])('not %s', (_, request, prepared) => {

@@ -11,10 +11,13 @@ const LAYER = 1_181_696;
 const TABLE = 512_000;
 const LAST_NORM = 1024;
 
-const use = (architecture: Architecture, request: Partial<ResolvedRequest> = {}) => llamaCpp.use(preparedToy(architecture), resolved(request)).devices;
+const use = (architecture: Architecture, request: Partial<ResolvedRequest> = {}) =>
+  llamaCpp.use(preparedToy(architecture), resolved(request)).devices;
 
 const weightsOf = (devices: ReturnType<typeof use>) =>
-  Object.fromEntries(devices.map(({ id, weights }) => [id, [...weights.values()].reduce((sum, bytes) => sum + bytes, 0)]));
+  Object.fromEntries(
+    devices.map(({ id, weights }) => [id, [...weights.values()].reduce((sum, bytes) => sum + bytes, 0)]),
+  );
 
 describe('weights', () => {
   test('lie on the host where there is no card', () => {
@@ -22,20 +25,32 @@ describe('weights', () => {
   });
 
   test('lie on the card but for the table', () => {
-    expect(weightsOf(use(wideToy(4), { devices: cards(1) }))).toEqual({ gpu0: 4 * LAYER + TABLE + LAST_NORM, host: TABLE });
+    expect(weightsOf(use(wideToy(4), { devices: cards(1) }))).toEqual({
+      gpu0: 4 * LAYER + TABLE + LAST_NORM,
+      host: TABLE,
+    });
   });
 
   test('are split by layers', () => {
     // 5 slots: 3 layers, then 1 layer and the output.
-    expect(weightsOf(use(wideToy(4), { devices: cards(2) }))).toEqual({ gpu0: 3 * LAYER, gpu1: LAYER + TABLE + LAST_NORM, host: TABLE });
+    expect(weightsOf(use(wideToy(4), { devices: cards(2) }))).toEqual({
+      gpu0: 3 * LAYER,
+      gpu1: LAYER + TABLE + LAST_NORM,
+      host: TABLE,
+    });
   });
 
   test('of a tied model are there twice: the table on the host, and as a head on the last card', () => {
-    expect(weightsOf(use(wideToy(4, { tiedEmbeddings: true }), { devices: cards(1) }))).toEqual({ gpu0: 4 * LAYER + TABLE + LAST_NORM, host: TABLE });
+    expect(weightsOf(use(wideToy(4, { tiedEmbeddings: true }), { devices: cards(1) }))).toEqual({
+      gpu0: 4 * LAYER + TABLE + LAST_NORM,
+      host: TABLE,
+    });
   });
 
   test('of a tied model are there once without a card', () => {
-    expect(weightsOf(use(wideToy(4, { tiedEmbeddings: true })))).toEqual({ host: 4 * LAYER + TABLE + LAST_NORM });
+    expect(weightsOf(use(wideToy(4, { tiedEmbeddings: true })))).toEqual({
+      host: 4 * LAYER + TABLE + LAST_NORM,
+    });
   });
 
   test('follow n-gpu-layers: one is the output alone', () => {
@@ -51,12 +66,21 @@ describe('weights', () => {
   test('of rope factors are on every device with layers', () => {
     const llama3 = wideToy(2, { rope: { theta: 5e5, scaling: { kind: 'llama3', factor: 8 } } });
     // Three slots on four cards: floor(4i / 3) = 0, 1, 2. Two cards with a layer, one with the output, one empty. 64 factors.
-    expect(weightsOf(use(llama3, { devices: cards(4) }))).toEqual({ gpu0: LAYER + 256, gpu1: LAYER + 256, gpu2: TABLE + LAST_NORM, gpu3: 0, host: TABLE });
+    expect(weightsOf(use(llama3, { devices: cards(4) }))).toEqual({
+      gpu0: LAYER + 256,
+      gpu1: LAYER + 256,
+      gpu2: TABLE + LAST_NORM,
+      gpu3: 0,
+      host: TABLE,
+    });
   });
 
   test('take the bytes of a given file, the mix giving the proportions', () => {
     const whole = 4 * LAYER + 2 * TABLE + LAST_NORM;
-    expect(weightsOf(use(wideToy(4), { devices: cards(1), fileBytes: 2 * whole }))).toEqual({ gpu0: 2 * (4 * LAYER + TABLE + LAST_NORM), host: 2 * TABLE });
+    expect(weightsOf(use(wideToy(4), { devices: cards(1), fileBytes: 2 * whole }))).toEqual({
+      gpu0: 2 * (4 * LAYER + TABLE + LAST_NORM),
+      host: 2 * TABLE,
+    });
   });
 });
 
@@ -64,7 +88,13 @@ describe('experts on the host', () => {
   const moe = wideToy(0, {
     blocks: {
       attention: { kind: 'full', heads: 2, kvHeads: 1, headDim: 128 },
-      moe: { kind: 'moe', experts: 4, activeExperts: 2, intermediateSize: 512, shared: { intermediateSize: 512 } },
+      moe: {
+        kind: 'moe',
+        experts: 4,
+        activeExperts: 2,
+        intermediateSize: 512,
+        shared: { intermediateSize: 512 },
+      },
     },
     layers: [{ repeat: 3, pattern: [['attention', 'moe']] }],
   });
@@ -92,7 +122,11 @@ describe('experts on the host', () => {
 test('the cache follows its layers', () => {
   // 512 bytes a cell, 8,192 cells: 4 MiB a layer; 3 layers and 1.
   const devices = use(wideToy(4), { devices: cards(2) });
-  expect(devices.map(({ kvCache }) => kvCache.get('fullAttention') ?? 0)).toEqual([3 * 4_194_304, 4_194_304, 0]);
+  expect(devices.map(({ kvCache }) => kvCache.get('fullAttention') ?? 0)).toEqual([
+    3 * 4_194_304,
+    4_194_304,
+    0,
+  ]);
 });
 
 test('logits are a float for each word and sequence, on the host', () => {
@@ -101,7 +135,13 @@ test('logits are a float for each word and sequence, on the host', () => {
 });
 
 test('free memory decides the split of cards with a limit', () => {
-  const card = (gib: number): PlannedDevice => ({ gpu: null, count: 1, capacityBytes: gib * GIB, usableBytes: gib * GIB, echo: { memoryBytes: gib * GIB, count: 1 } });
+  const card = (gib: number): PlannedDevice => ({
+    gpu: null,
+    count: 1,
+    capacityBytes: gib * GIB,
+    usableBytes: gib * GIB,
+    echo: { memoryBytes: gib * GIB, count: 1 },
+  });
   const runtime = 400 * 1024 ** 2;
   // The context of 400 MiB comes off first: shares 23.6 and 7.6 of 33 slots; 33 × 23.6 / 31.2 = 24.97, so 25 slots.
   const devices = use(wideToy(32), { devices: [card(24), card(8)] });
@@ -112,7 +152,10 @@ test('free memory decides the split of cards with a limit', () => {
 describe('the runtime', () => {
   const MIB = 1024 ** 2;
   const runtimeOf = (more: Partial<PlannedDevice>, options = {}) =>
-    use(wideToy(1), { devices: [{ gpu: 'card', count: 1, echo: { gpu: 'card', count: 1 }, ...more }], options })[0]!.runtime.bytes / MIB;
+    use(wideToy(1), {
+      devices: [{ gpu: 'card', count: 1, echo: { gpu: 'card', count: 1 }, ...more }],
+      options,
+    })[0]!.runtime.bytes / MIB;
 
   test.each([
     // 3.1 MiB for each of 128 multiprocessors.
@@ -137,7 +180,11 @@ test.each([
 test('only CUDA pads rows', () => {
   const prepared = preparedToy(wideToy(1), { quant: 'Q8_0' });
   const onCard = (backend: string) =>
-    [...llamaCpp.use(prepared, resolved({ devices: cards(1), options: { backend } })).devices[0]!.weights.values()].reduce((sum, bytes) => sum + bytes, 0);
+    [
+      ...llamaCpp
+        .use(prepared, resolved({ devices: cards(1), options: { backend } }))
+        .devices[0]!.weights.values(),
+    ].reduce((sum, bytes) => sum + bytes, 0);
   // Rows of 256 lack 256 elements: 8 blocks of 34 bytes, 272 → 384 in steps of 128 (the sizes are multiples of 128 already).
   // Queries, keys, values, output, gate, up and the head; down has rows of 512.
   expect(onCard('cuda') - onCard('vulkan')).toBe(7 * 384);

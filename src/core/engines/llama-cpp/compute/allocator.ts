@@ -1,88 +1,114 @@
-import { type GgmlType, isQuantised } from '../../../quant/ggml-types.js';
+import { isQuantised } from '../../../quant/ggml-types.js';
 import type { Schedule } from './scheduler.js';
 import { plus, type Size, scaled } from './size.js';
 import { bytesOf, elementsOf, type Op, rowSize, sameLayout, type Tensor, UNASSIGNED } from './tensor.js';
 
 /** One block taken or given back in a device's buffer. */
 export interface Event {
-  readonly kind: 'take' | 'free';
+  readonly takes: boolean;
   readonly device: number;
-  /** Number that the block has from when it is taken until it is given back. */
-  readonly slot: number;
+  /** Number of the block: how many were taken before it. */
+  readonly block: number;
   readonly tensor: Tensor;
+}
+
+/** All events of a graph in order, and how many there were before each marked node. */
+export interface Allocations {
+  readonly events: readonly Event[];
+  readonly marks: readonly number[];
 }
 
 /** `ggml-alloc.c:ggml_op_can_inplace`, for the operations that planned graphs have. */
 const IN_PLACE: ReadonlySet<Op> = new Set([
-  'FILL', 'SCALE', 'ADD', 'ADD_ID', 'MUL', 'DIV', 'UNARY', 'ROPE', 'RMS_NORM', 'CLAMP', 'SOFT_MAX',
+  'FILL',
+  'SCALE',
+  'ADD',
+  'ADD_ID',
+  'MUL',
+  'DIV',
+  'UNARY',
+  'ROPE',
+  'RMS_NORM',
+  'CLAMP',
+  'SOFT_MAX',
 ]);
 
 /**
  * What a graph takes and gives back, in order: `ggml/src/ggml-alloc.c:ggml_gallocr_alloc_graph_impl`.
  *
- * A slot is the lowest number that is free, so that equal layers have equal events.
+ * @param marked nodes whose place among the events is wanted, in order
  */
-export function allocations({ leafs, nodes }: Schedule): Event[] {
-  const state: State = { events: [], slots: [] };
+export function allocations({ leafs, splits }: Schedule, marked: readonly Tensor[]): Allocations {
+  const nodes = splits.flatMap((split) => split.nodes);
+  const state: State = { events: [], taken: 0 };
+  const marks: number[] = [];
+  for (const tensor of [...leafs, ...nodes]) clear(tensor);
   for (const leaf of leafs) allocate(state, leaf, leaf.device);
+  for (const node of nodes) count(state, node);
   for (const node of nodes) {
-    if (node.root && node.op !== 'NONE') node.root.views++;
-    if (node.input) allocate(state, node, node.device);
-    for (const source of node.src) {
-      source.children++;
-      if (source.input) allocate(state, source, node.device);
-    }
-  }
-  for (const node of nodes) {
+    if (node === marked[marks.length]) marks.push(state.events.length);
     for (const source of node.src) allocate(state, source, node.device);
     allocate(state, node, node.device);
     for (const source of node.src) release(state, source);
   }
-  return state.events;
+  return { events: state.events, marks };
 }
 
 interface State {
   readonly events: Event[];
-  /** Slots in use, by device. */
-  readonly slots: boolean[][];
+  taken: number;
 }
 
-const isOwn = ({ slot }: Tensor): boolean => slot !== UNASSIGNED;
+function clear(tensor: Tensor): void {
+  tensor.children = 0;
+  tensor.views = 0;
+  tensor.block = UNASSIGNED;
+}
+
+/** Who needs what; inputs get their memory before anything else. */
+function count(state: State, node: Tensor): void {
+  if (node.root && node.op !== 'NONE') node.root.views++;
+  if (node.input) allocate(state, node, node.device);
+  for (const source of node.src) {
+    source.children++;
+    if (source.input) allocate(state, source, node.device);
+  }
+}
+
+const isOwn = ({ block }: Tensor): boolean => block !== UNASSIGNED;
 
 function allocate(state: State, of: Tensor, device: number): void {
   if (isOwn(of) || of.root || of.place !== undefined) return;
   const heir = IN_PLACE.has(of.op) ? of.src.find((source) => canTakeOver(of, source)) : undefined;
   if (heir) {
-    of.slot = heir.slot;
+    of.block = heir.block;
     of.device = heir.device;
-    heir.slot = UNASSIGNED;
+    heir.block = UNASSIGNED;
     return;
   }
-  const used = (state.slots[device] ??= []);
-  const free = used.indexOf(false);
-  of.slot = free < 0 ? used.length : free;
-  used[of.slot] = true;
+  of.block = state.taken++;
   of.device = device;
-  state.events.push({ kind: 'take', device, slot: of.slot, tensor: of });
+  state.events.push({ takes: true, device, block: of.block, tensor: of });
 }
 
 /** Views are never owned, so a block passes only from a tensor that is whole. */
 const canTakeOver = (of: Tensor, source: Tensor): boolean =>
   isOwn(source) && !source.output && source.children === 1 && source.views === 0 && sameLayout(of, source);
 
+/** A source that was read; a view that nobody needs any more lets go of what it views. */
 function release(state: State, source: Tensor): void {
   source.children--;
   if (source.children > 0 || source.views > 0) return;
-  if (!source.root) return give(state, source);
-  source.root.views--;
-  if (source.root.views === 0 && source.root.children === 0) give(state, source.root);
+  const { root } = source;
+  if (root) root.views--;
+  if (!root) give(state, source);
+  else if (root.views === 0 && root.children === 0) give(state, root);
 }
 
 function give(state: State, of: Tensor): void {
   if (!isOwn(of) || of.output) return;
-  state.events.push({ kind: 'free', device: of.device, slot: of.slot, tensor: of });
-  state.slots[of.device]![of.slot] = false;
-  of.slot = UNASSIGNED;
+  state.events.push({ takes: false, device: of.device, block: of.block, tensor: of });
+  of.block = UNASSIGNED;
 }
 
 /** CUDA pads the last row of a quantised tensor to this many elements. */

@@ -3,8 +3,8 @@ import { type GgmlType, isQuantised } from '../../../quant/ggml-types.js';
 import type { GraphFamily } from './families.js';
 import { expand, type Graph, newGraph } from './graph.js';
 import { input, mul, rmsNorm, view } from './ops.js';
-import { type Size, scaled, variable } from './size.js';
-import { blockBytes, shape, type Tensor, tensor } from './tensor.js';
+import { type Size, scaled, times } from './size.js';
+import { shape, type Tensor, tensor } from './tensor.js';
 
 /** A weight as the file holds it; `ne` has the row length first. */
 export interface Weight {
@@ -17,8 +17,18 @@ export interface Weight {
   readonly onEveryDevice?: true;
 }
 
+/** Dimensions that differ from request to request: variables of a program, or numbers. */
+export interface Dimensions {
+  readonly sequenceTokens: Size;
+  readonly sequences: Size;
+  readonly rows: Size;
+  readonly cells: Size;
+  readonly windowCells: Size;
+}
+
 /** What decides which tensors a graph has. Everything else is a variable of its sizes. */
 export interface Structure {
+  readonly dimensions: Dimensions;
   readonly architecture: Architecture;
   readonly family: GraphFamily;
   /** Name of the norm before the feed-forward. */
@@ -26,8 +36,8 @@ export interface Structure {
   readonly flashAttention: boolean;
   readonly kvTypeK: GgmlType;
   readonly kvTypeV: GgmlType;
-  readonly sequences: number;
-  readonly streams: number;
+  /** Every sequence has a cache of its own. */
+  readonly separate: boolean;
   /** Device of a layer and of its cache, and of one of its weights. */
   readonly deviceOfLayer: (layer: number) => number;
   readonly deviceOfWeight: (weight: Weight) => number;
@@ -44,14 +54,17 @@ export interface CacheInputs {
   readonly valueTurn: Tensor | undefined;
 }
 
+interface Sizes extends Dimensions {
+  readonly tokens: Size;
+  /** Separate caches, and the tokens of one. */
+  readonly streams: Size;
+  readonly streamTokens: Size;
+}
+
 /** A graph under construction. */
 export interface Build extends Structure {
   readonly graph: Graph;
-  /** All tokens, those of one sequence, those of one stream; rows of logits. */
-  readonly tokens: Size;
-  readonly sequenceTokens: Size;
-  readonly streamTokens: Size;
-  readonly rows: Size;
+  readonly sizes: Sizes;
   readonly positions: () => Tensor;
   readonly positionScale: () => Tensor;
   readonly outputIds: () => Tensor;
@@ -63,25 +76,31 @@ export interface Build extends Structure {
 }
 
 export function newBuild(structure: Structure): Build {
-  const { sequences, streams } = structure;
-  const tokens = variable('tokens', sequences);
-  const rows = variable('rows');
-  const streamTokens = variable('tokens', sequences / streams);
-  const full = once(() => cacheInputs(structure, tokens, maskOf(structure, variable('cells'), streamTokens)));
-  const windowed = once(() => cacheInputs(structure, tokens, maskOf(structure, variable('windowCells'), streamTokens)));
+  const sizes = sizesOf(structure);
+  const { tokens, rows, sequences, cells, windowCells } = sizes;
+  const full = once(() => cacheInputs(structure, sizes, cells));
+  const windowed = once(() => cacheInputs(structure, sizes, windowCells));
   return {
     ...structure,
     graph: newGraph(),
-    tokens,
-    sequenceTokens: variable('tokens'),
-    streamTokens,
-    rows,
+    sizes,
     positions: once(() => input('inp_pos', 'I32', [tokens])),
     positionScale: once(() => input('inp_attn_scale', 'F32', [1, 1, tokens])),
     outputIds: once(() => input('out_ids', 'I32', [rows])),
     cacheInputs: (inWindow) => (inWindow ? windowed() : full()),
     stateIds: once(() => stateIds(sequences)),
     find: finder(structure),
+  };
+}
+
+function sizesOf({ dimensions, separate }: Structure): Sizes {
+  const { sequenceTokens, sequences } = dimensions;
+  const tokens = times(sequenceTokens, sequences);
+  return {
+    ...dimensions,
+    tokens,
+    streams: separate ? sequences : 1,
+    streamTokens: separate ? sequenceTokens : tokens,
   };
 }
 
@@ -125,13 +144,11 @@ function finder({ weights, deviceOfWeight, deviceOfLayer }: Structure): Build['f
   };
 }
 
-const maskOf = ({ flashAttention, streams }: Structure, cells: Size, streamTokens: Size): Tensor =>
-  input('attn_inp_kq_mask', flashAttention ? 'F16' : 'F32', [cells, streamTokens, 1, streams]);
-
 const TURN = 64;
 
-function cacheInputs(structure: Structure, tokens: Size, mask: Tensor): CacheInputs {
+function cacheInputs(structure: Structure, sizes: Sizes, cells: Size): CacheInputs {
   const { flashAttention, kvTypeK, kvTypeV, architecture } = structure;
+  const { tokens, streamTokens, streams } = sizes;
   const attention = Object.values(architecture.blocks).filter((block) => 'kvHeads' in block);
   const widest = Math.max(0, ...attention.map(({ kvHeads, headDim }) => kvHeads * headDim));
   const headDim = attention[0]?.headDim ?? 0;
@@ -141,7 +158,7 @@ function cacheInputs(structure: Structure, tokens: Size, mask: Tensor): CacheInp
     keyIndices: input('attn_inp_k_idxs', 'I64', [tokens]),
     // Without flash attention values lie transposed, and every element has an index.
     valueIndices: input('attn_inp_v_idxs', 'I64', [flashAttention ? tokens : scaled(tokens, widest)]),
-    mask,
+    mask: input('attn_inp_kq_mask', flashAttention ? 'F16' : 'F32', [cells, streamTokens, 1, streams]),
     keyTurn: turns(kvTypeK) ? turn(largestTurn(headDim)) : undefined,
     valueTurn: turns(kvTypeV) ? turn(TURN) : undefined,
   };
@@ -155,9 +172,7 @@ function largestTurn(headDim: number): number {
 }
 
 /** `src/llama-graph.cpp:build_rs_inp_impl`; a full memory has as many rows as sequences. */
-function stateIds(sequences: number): { main: Tensor; extra: Tensor } {
+function stateIds(sequences: Size): { main: Tensor; extra: Tensor } {
   const ids = input('rs_s_copy', 'I32', [sequences]);
-  const element = blockBytes('I32');
-  const strides = (count: number) => shape([element, count * element, count * element, count * element]);
-  return { main: view(ids, [sequences], strides(sequences)), extra: view(ids, [0], strides(0)) };
+  return { main: view(ids, [sequences]), extra: view(ids, [0]) };
 }

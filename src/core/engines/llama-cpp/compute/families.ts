@@ -31,14 +31,25 @@ export interface GraphFamily {
  */
 export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   llama: { routing: { gating: 'softmax', normalised: true } },
-  llama4: { routing: { gating: 'sigmoid', weighsInput: true }, scalesByPosition: true, plainNormUpToExperts: 127 },
+  llama4: {
+    routing: { gating: 'sigmoid', weighsInput: true },
+    scalesByPosition: true,
+    plainNormUpToExperts: 127,
+  },
   qwen3: {},
   qwen3moe: { routing: { gating: 'softmax', normalised: true } },
-  qwen3next: { routing: { gating: 'softmax', normalised: true }, choosesRows: 'afterNorm', expandsNorm: true },
+  qwen3next: {
+    routing: { gating: 'softmax', normalised: true },
+    choosesRows: 'afterNorm',
+    expandsNorm: true,
+  },
   'gpt-oss': { routing: { gating: 'softmaxOfChosen' }, choosesRows: 'afterLayers' },
   deepseek2: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
   glm4moe: { routing: { gating: 'sigmoid', normalised: true } },
   gemma3: { scales: ['embedding', 'queries'] },
   'minimax-m2': { routing: { gating: 'sigmoid', normalised: true } },
-  granitehybrid: { routing: { gating: 'softmax', normalised: true }, scales: ['embedding', 'residual', 'logits'] },
+  granitehybrid: {
+    routing: { gating: 'softmax', normalised: true },
+    scales: ['embedding', 'residual', 'logits'],
+  },
 };

@@ -1,7 +1,7 @@
 /** `ggml-alloc.c:MAX_FREE_BLOCKS`. */
 const MOST_BLOCKS = 256;
 
-/** Free memory of one buffer, in order of address; the last block has no end. */
+/** Free memory of one buffer, in order of address; one block has no end, and only blocks of no bytes lie behind it. */
 export interface FreeList {
   readonly offsets: Float64Array;
   readonly sizes: Float64Array;
@@ -10,11 +10,18 @@ export interface FreeList {
   most: number;
 }
 
-const ENDLESS = Number.MAX_SAFE_INTEGER;
+const ENDLESS = Number.POSITIVE_INFINITY;
 
-export const newFreeList = (): FreeList => reset({ offsets: new Float64Array(MOST_BLOCKS), sizes: new Float64Array(MOST_BLOCKS), count: 0, most: 0 });
+export const newFreeList = (): FreeList =>
+  emptied({
+    offsets: new Float64Array(MOST_BLOCKS),
+    sizes: new Float64Array(MOST_BLOCKS),
+    count: 0,
+    most: 0,
+  });
 
-export function reset(list: FreeList): FreeList {
+/** The same list with nothing taken. */
+export function emptied(list: FreeList): FreeList {
   list.offsets[0] = 0;
   list.sizes[0] = ENDLESS;
   list.count = 1;
@@ -39,31 +46,36 @@ export function take(list: FreeList, bytes: number): number {
     }
   }
   const offset = offsets[best]!;
-  const left = sizes[best]! - bytes;
-  if (best === last) {
-    offsets[best] = offset + bytes;
-  } else if (left === 0) {
+  const end = offset + bytes;
+  if (bestSize === bytes) {
     removeBlock(list, best);
   } else {
-    offsets[best] = offset + bytes;
-    sizes[best] = left;
+    offsets[best] = end;
+    sizes[best]! -= bytes;
   }
-  if (offset + bytes > list.most) list.most = offset + bytes;
+  if (end > list.most) list.most = end;
   return offset;
 }
 
-/** Gives a block back and joins it with its neighbours: `ggml-alloc.c:ggml_dyn_tallocr_free_bytes`. */
+/**
+ * Gives a block back and joins it with its neighbours: `ggml-alloc.c:ggml_dyn_tallocr_free_bytes`.
+ *
+ * A block of no bytes may lie behind the endless one or inside what is taken; it stays in the list until something
+ * meets it, so the list is searched from its start as the engine does.
+ */
 export function free(list: FreeList, offset: number, bytes: number): void {
-  const { offsets, sizes } = list;
-  for (let block = 0; block < list.count; block++) {
-    if (offsets[block]! + sizes[block]! === offset) {
+  const { offsets, sizes, count } = list;
+  const end = offset + bytes;
+  for (let block = 0; block < count; block++) {
+    const start = offsets[block]!;
+    if (start + sizes[block]! === offset) {
       sizes[block]! += bytes;
       joinWithNext(list, block);
       return;
     }
-    if (offset + bytes === offsets[block]!) {
+    if (start === end) {
       offsets[block] = offset;
-      if (block < list.count - 1) sizes[block]! += bytes;
+      sizes[block]! += bytes;
       if (block > 0) joinWithNext(list, block - 1);
       return;
     }
@@ -73,16 +85,15 @@ export function free(list: FreeList, offset: number, bytes: number): void {
 
 function joinWithNext(list: FreeList, block: number): void {
   const { offsets, sizes } = list;
-  if (block >= list.count - 1 || offsets[block]! + sizes[block]! !== offsets[block + 1]) return;
-  const endless = block + 1 === list.count - 1;
-  sizes[block] = endless ? ENDLESS : sizes[block]! + sizes[block + 1]!;
+  if (block + 1 >= list.count || offsets[block]! + sizes[block]! !== offsets[block + 1]) return;
+  sizes[block]! += sizes[block + 1]!;
   removeBlock(list, block + 1);
 }
 
 function removeBlock(list: FreeList, block: number): void {
   const { offsets, sizes } = list;
-  list.count--;
-  for (let index = block; index < list.count; index++) {
+  const last = --list.count;
+  for (let index = block; index < last; index++) {
     offsets[index] = offsets[index + 1]!;
     sizes[index] = sizes[index + 1]!;
   }
@@ -90,13 +101,12 @@ function removeBlock(list: FreeList, block: number): void {
 
 function insertBlock(list: FreeList, offset: number, bytes: number): void {
   const { offsets, sizes } = list;
-  let block = list.count;
-  while (block > 0 && offsets[block - 1]! >= offset) {
-    offsets[block] = offsets[block - 1]!;
-    sizes[block] = sizes[block - 1]!;
-    block--;
+  let block = 0;
+  while (block < list.count && offsets[block]! < offset) block++;
+  for (let index = list.count++; index > block; index--) {
+    offsets[index] = offsets[index - 1]!;
+    sizes[index] = sizes[index - 1]!;
   }
   offsets[block] = offset;
   sizes[block] = bytes;
-  list.count++;
 }

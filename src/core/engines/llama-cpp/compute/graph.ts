@@ -6,9 +6,11 @@ export interface Graph {
   readonly leafs: Tensor[];
   readonly nodes: Tensor[];
   readonly visited: Set<Tensor>;
+  /** What each layer begins with: the hidden state that it reads. */
+  readonly starts: Tensor[];
 }
 
-export const newGraph = (): Graph => ({ leafs: [], nodes: [], visited: new Set() });
+export const newGraph = (): Graph => ({ leafs: [], nodes: [], visited: new Set(), starts: [] });
 
 /**
  * Adds a tensor and what it needs, depth first, sources from left to right:

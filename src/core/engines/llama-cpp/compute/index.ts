@@ -1,84 +1,77 @@
-import { stackOf } from '../../../tensors/stack.js';
-import { FAMILIES } from '../families.js';
-import type { ComputeBuffers, Estimate } from '../compute.js';
-import { cellsOf } from '../kv-cache.js';
 import type { Placement } from '../placement.js';
 import type { PreparedModel } from '../prepare.js';
 import type { Settings } from '../settings.js';
-import type { Structure, Weight } from './build.js';
-import { GRAPH_FAMILIES } from './families.js';
-import { modelGraph } from './model-graph.js';
-import { compile, type Program, replay } from './program.js';
-import { schedule } from './scheduler.js';
-import { productValues, type Size, valueOf } from './size.js';
+import { type CompiledPrograms, compile, dimensionsOf, PIPELINE_COPIES } from './compile.js';
+import { replay } from './replay.js';
+import { productValues } from './size.js';
+import { type ComputeModel, isPipeline, programKey } from './structure.js';
 
-/** What the replay needs of a prepared model beside what it has. */
-export interface ComputeFields {
-  readonly architectureName: string;
-  readonly tensors: readonly Weight[];
-  readonly programs: Map<string, Program>;
+export { computePeaks, type Peak } from './peak.js';
+export type { ComputeModel };
+
+/** Bytes with the bounds between which the engine's own figure lies. */
+export interface Estimate {
+  readonly bytes: number;
+  readonly low: number;
+  readonly high: number;
 }
 
-const PIPELINE_COPIES = 4;
-const OFFLOAD_ROWS = 32;
+export interface ComputeBuffers {
+  readonly cards: readonly Estimate[];
+  readonly host: Estimate;
+}
 
-export function computeBuffers(prepared: PreparedModel & ComputeFields, settings: Settings, placement: Placement): ComputeBuffers {
-  const values = valuesOf(prepared, settings);
-  const key = programKey(settings, placement);
-  let program = prepared.programs.get(key);
-  if (!program) prepared.programs.set(key, (program = programOf(prepared, settings, placement, values)));
-  const bytes = replay(program, values).map(exactly);
+/** Programs compiled for a model, by what they depend on. The owner of the prepared model holds them. */
+export type Programs = Map<string, CompiledPrograms>;
+
+const FLOAT = 4;
+
+/**
+ * The compute buffers of every device, to the byte: a replay of the engine's graph, scheduler and allocator.
+ *
+ * `bytes` is what the engine's own planner says (`llama-fit-params`). `low` takes back what the planner counts and a
+ * run never allocates: copies of a norm on every card of a pipeline but the first. `high` adds what CUDA keeps for
+ * fused kernels; a card may also need less for them.
+ * Source: `src/llama-context.cpp:sched_reserve` and the functions that the files of this folder name.
+ *
+ * @returns bytes of each card in order, and of the host
+ * @example computeBuffers(llama8b, settings, oneCard).cards[0].bytes // 271056896 for 8192 tokens and logits of a ubatch
+ */
+export function computeBuffers(
+  model: ComputeModel & { readonly programs: Programs },
+  settings: Settings,
+  placement: Placement,
+): ComputeBuffers {
+  const programs = programsFor(model, settings, placement);
+  const values = productValues(dimensionsOf(model, settings));
+  const planned = replay(programs.planned, values);
+  const fused = programs.fused ? replay(programs.fused, values) : planned;
+  const uncounted = isPipeline(placement) ? normCopies(model, settings) : 0;
   const host = placement.cards.length;
-  return { cards: bytes.slice(0, host), host: bytes[host]! };
-}
-const exactly = (bytes: number): Estimate => ({ bytes, low: bytes, high: bytes });
-
-function valuesOf({ caches }: PreparedModel, settings: Settings): Float64Array {
-  const windowed = caches.find(({ cache }) => cache.grows && cache.window !== undefined)?.cache;
-  return productValues({
-    tokens: settings.ubatchTokens / settings.sequences,
-    rows: settings.outputRows,
-    cells: settings.contextPerSequence,
-    windowCells: windowed?.grows ? cellsOf(windowed, settings) : 0,
+  const estimates = planned.map((bytes, device): Estimate => {
+    const isLaterCard = device > 0 && device < host && bytes > 0;
+    const run = isLaterCard ? bytes - uncounted : bytes;
+    return { bytes, low: Math.min(run, fused[device]!), high: Math.max(bytes, fused[device]!) };
   });
+  return { cards: estimates.slice(0, host), host: estimates[host]! };
 }
 
-function programKey(s: Settings, p: Placement): string {
-  return JSON.stringify([s.flashAttention, s.kvTypeK, s.kvTypeV, s.sequences, s.streams, p, Math.min(s.ubatchTokens, 32), Math.min(s.outputRows, 32)]);
+function programsFor(
+  model: ComputeModel & { readonly programs: Programs },
+  settings: Settings,
+  placement: Placement,
+): CompiledPrograms {
+  const key = programKey(settings, placement);
+  const known = model.programs.get(key);
+  if (known) return known;
+  const programs = compile({ model, settings, placement });
+  model.programs.set(key, programs);
+  return programs;
 }
 
-function isPipeline({ cards, host, hostExpertLayers, outputCard }: Placement): boolean {
-  return cards.length > 1 && host.to === host.from && outputCard !== undefined && hostExpertLayers === 0;
-}
-
-function programOf(prepared: PreparedModel & ComputeFields, settings: Settings, placement: Placement, values: Float64Array): Program {
-  const { architecture } = prepared.model;
-  const host = placement.cards.length;
-  const weights = new Map(prepared.tensors.map((t) => [t.name, t]));
-  if (prepared.tied) weights.set('tied_output.weight', { ...weights.get('token_embd.weight')!, name: 'tied_output.weight' });
-  const deviceOfLayer = (layer: number) => {
-    const card = placement.cards.findIndex(({ from, to }) => layer >= from && layer < to);
-    return card < 0 ? host : card;
-  };
-  const deviceOfWeight = ({ name, layer, routed }: Weight) => {
-    if (name === 'token_embd.weight') return host;
-    if (layer === undefined) return placement.outputCard ?? host;
-    return routed && layer < placement.hostExpertLayers ? host : deviceOfLayer(layer);
-  };
-  const structure: Structure = {
-    architecture,
-    family: GRAPH_FAMILIES[prepared.architectureName] ?? {},
-    ffnNorm: FAMILIES[prepared.architectureName]?.ffnNorm ?? 'ffn_norm',
-    flashAttention: settings.flashAttention,
-    kvTypeK: settings.kvTypeK,
-    kvTypeV: settings.kvTypeV,
-    sequences: settings.sequences,
-    streams: settings.streams,
-    deviceOfLayer,
-    deviceOfWeight,
-    weights,
-  };
-  const graph = modelGraph(structure, stackOf(architecture).map((steps, layer) => ({ layer, steps })));
-  const worthOffload = (rows: Size) => valueOf(rows, values) >= OFFLOAD_ROWS;
-  return compile(schedule(graph, { host, copies: isPipeline(placement) ? PIPELINE_COPIES : 1, worthOffload }), host);
-}
+/**
+ * The planner lets the first norm of a card run on the card before, so that its result is copied over too; a run
+ * forces it back: `src/llama-context.cpp:graph_get_cb`, forgotten by `ggml_backend_sched_reserve_size`.
+ */
+const normCopies = ({ model }: PreparedModel, { ubatchTokens }: Settings): number =>
+  PIPELINE_COPIES * FLOAT * ubatchTokens * model.architecture.hiddenSize;

@@ -1,5 +1,5 @@
-import type { Block, FeedForward, Mixer } from '../../../../schema/model.js';
 import { InputError } from '../../../../errors.js';
+import type { Block, FeedForward, Mixer } from '../../../../schema/model.js';
 import type { Steps } from '../../../tensors/stack.js';
 import { attention } from './blocks/attention.js';
 import { dense, moe } from './blocks/feed-forward.js';
@@ -48,6 +48,7 @@ export function modelGraph(structure: Structure, layers: readonly GraphLayer[]):
   const build = newBuild(structure);
   let hidden = embedding(build);
   layers.forEach(({ layer, steps }, index) => {
+    build.graph.starts.push(hidden);
     hidden = graphLayer(build, steps, hidden, { layer, isLast: index === layers.length - 1 });
   });
   put(build, logits(build, hidden));
@@ -59,8 +60,11 @@ const scales = ({ family }: Build, what: 'embedding' | 'residual' | 'logits', a:
 
 /** Rows of the embedding. The other way in, embeddings as such, is allocated though nobody reads it. */
 function embedding(build: Build): Tensor {
-  const rows = put(build, getRows(weight(build, 'token_embd.weight'), input('inp_tokens', 'I32', [build.tokens])));
-  put(build, input('inp_embd', 'F32', [build.architecture.hiddenSize, build.tokens]));
+  const rows = put(
+    build,
+    getRows(weight(build, 'token_embd.weight'), input('inp_tokens', 'I32', [build.sizes.tokens])),
+  );
+  put(build, input('inp_embd', 'F32', [build.architecture.hiddenSize, build.sizes.tokens]));
   return put(build, scales(build, 'embedding', rows));
 }
 
@@ -90,7 +94,10 @@ function join(build: Build, out: Tensor, residual: Tensor, postNorm: string, lay
 function blocksOf(steps: Steps): [Mixer, FeedForward] {
   const [mixer, feedForward, ...more] = steps;
   if (mixer?.length !== 1 || feedForward?.length !== 1 || more.length > 0) {
-    throw new InputError('not-understood', { field: 'a layer that is not a mixer and a feed-forward', engine: 'llama.cpp' });
+    throw new InputError('not-understood', {
+      field: 'a layer that is not a mixer and a feed-forward',
+      engine: 'llama.cpp',
+    });
   }
   return [mixer[0] as Mixer, feedForward[0] as FeedForward];
 }

@@ -1,5 +1,15 @@
 import { plus, product, type Size, scaled, times } from './size.js';
-import { elementsOf, type ElementType, type Op, rowSize, type Shape, shape, stridesOf, type Tensor, tensor } from './tensor.js';
+import {
+  type ElementType,
+  elementsOf,
+  type Op,
+  rowSize,
+  type Shape,
+  shape,
+  stridesOf,
+  type Tensor,
+  tensor,
+} from './tensor.js';
 
 // Every operation that the planned graphs use, with the shape of its result: `ggml/src/ggml.c`.
 
@@ -28,7 +38,8 @@ export const rmsNorm = like('RMS_NORM');
 export const rope = like('ROPE');
 export const softMax = like('SOFT_MAX');
 
-export const mulMat = (a: Tensor, b: Tensor): Tensor => tensor('MUL_MAT', 'F32', [a.ne[1], b.ne[1], b.ne[2], b.ne[3]], [a, b]);
+export const mulMat = (a: Tensor, b: Tensor): Tensor =>
+  tensor('MUL_MAT', 'F32', [a.ne[1], b.ne[1], b.ne[2], b.ne[3]], [a, b]);
 
 export const mulMatId = (stack: Tensor, b: Tensor, ids: Tensor): Tensor =>
   tensor('MUL_MAT_ID', 'F32', [stack.ne[1], ids.ne[0], b.ne[2], 1], [stack, b, ids]);
@@ -49,7 +60,13 @@ export const cont = (a: Tensor, ne: readonly Size[] = a.ne): Tensor => tensor('C
 export const cast = (a: Tensor, type: ElementType): Tensor => tensor('CPY', type, a.ne, [a]);
 
 /** Queries, keys, values, mask, and sinks if the layer has them. */
-export function flashAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, sinks: Tensor | undefined): Tensor {
+export function flashAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  mask: Tensor,
+  sinks: Tensor | undefined,
+): Tensor {
   const src = sinks ? [q, k, v, mask, sinks] : [q, k, v, mask];
   return tensor('FLASH_ATTN_EXT', 'F32', [v.ne[0], q.ne[2], q.ne[1], q.ne[3]], src);
 }
@@ -62,7 +79,12 @@ export function topK(a: Tensor, count: number): Tensor {
 
 /** Convolution of rows of `kernel - 1 + tokens` with a kernel: `[channels, tokens, sequences]`. */
 export const ssmConv = (a: Tensor, kernel: Tensor): Tensor =>
-  tensor('SSM_CONV', 'F32', [kernel.ne[1], plus(plus(a.ne[0], scaled(kernel.ne[0], -1)), 1), a.ne[2], 1], [a, kernel]);
+  tensor(
+    'SSM_CONV',
+    'F32',
+    [kernel.ne[1], plus(plus(a.ne[0], scaled(kernel.ne[0], -1)), 1), a.ne[2], 1],
+    [a, kernel],
+  );
 
 /** Outputs of all tokens and the last states, in one row. Sources: states, x, dt, A, B, C, ids. */
 export function ssmScan(src: readonly [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]): Tensor {
@@ -81,16 +103,19 @@ export function gatedDeltaNet(src: readonly [Tensor, Tensor, Tensor, Tensor, Ten
 // Views: no memory of their own.
 
 function viewOf(op: Op, a: Tensor, ne: Shape, nb: Shape | undefined, src: Tensor[]): Tensor {
-  return tensor(op, a.type, ne, src, { root: a.root ?? a, ...(nb ? { nb } : {}) });
+  return tensor(op, a.type, ne, src, { root: a.root ?? a, nb });
 }
 
 /** Part of a tensor, with strides in bytes; contiguous without them. */
-export const view = (a: Tensor, ne: readonly Size[], nb?: Shape): Tensor => viewOf('VIEW', a, shape(ne), nb, [a]);
+export const view = (a: Tensor, ne: readonly Size[], nb?: Shape): Tensor =>
+  viewOf('VIEW', a, shape(ne), nb, [a]);
 
-export const reshape = (a: Tensor, ne: readonly Size[]): Tensor => viewOf('RESHAPE', a, shape(ne), undefined, [a]);
+export const reshape = (a: Tensor, ne: readonly Size[]): Tensor =>
+  viewOf('RESHAPE', a, shape(ne), undefined, [a]);
 
 /** The first elements of every row, or as many from further on: the strides stay those of the whole. */
-export const columns = (a: Tensor, count: number): Tensor => view(a, [count, a.ne[1], a.ne[2], a.ne[3]], stridesOf(a));
+export const columns = (a: Tensor, count: number): Tensor =>
+  view(a, [count, a.ne[1], a.ne[2], a.ne[3]], stridesOf(a));
 
 /** Part of every row, cut into heads. */
 export function headColumns(a: Tensor, headDim: number, heads: number): Tensor {
@@ -110,7 +135,8 @@ export function transpose(a: Tensor): Tensor {
 }
 
 /** Writes rows of `b` into `a`, whose memory the result shares. */
-export const setRows = (a: Tensor, b: Tensor, ids: Tensor): Tensor => viewOf('SET_ROWS', a, a.ne, a.nb, [b, ids, a]);
+export const setRows = (a: Tensor, b: Tensor, ids: Tensor): Tensor =>
+  viewOf('SET_ROWS', a, a.ne, a.nb, [b, ids, a]);
 
 /** Copies `a` into `b`, whose memory the result shares. */
 export const copy = (a: Tensor, b: Tensor): Tensor => viewOf('CPY', b, b.ne, b.nb, [a, b]);

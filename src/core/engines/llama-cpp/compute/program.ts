@@ -1,63 +1,205 @@
-import { allocations, cardBytes, type Event } from './allocator.js';
-import { free, newFreeList, reset, take } from './free-list.js';
-import type { Schedule } from './scheduler.js';
-import { asPolynomial, keyOf, type Size, valueOf } from './size.js';
+import { type Allocations, cardBytes } from './allocator.js';
+import { type FreeList, newFreeList } from './free-list.js';
+import type { Repeat } from './layers.js';
+import { asPolynomial, keyOf, type Size } from './size.js';
 import { bytesOf } from './tensor.js';
 
-const HOST_ALIGNMENT = 32;
-const CARD_ALIGNMENT = 128;
+/** In the place of a size: the block is given back. */
+export const GIVES_BACK = -1;
 
-interface DeviceProgram {
+/** Steps that run more than once. */
+export interface Loop {
+  readonly from: number;
+  readonly to: number;
+  readonly times: number;
+  /** Blocks of the round before that the steps give back, and the blocks that the next round will give back for them. */
+  readonly before: Int32Array;
+  readonly after: Int32Array;
+}
+
+/** What happens in one buffer, as pairs of a block and the number of its size. */
+export interface BufferProgram {
   readonly steps: Int32Array;
-  readonly slots: number;
-  readonly alignment: number;
+  readonly loops: readonly Loop[];
+  readonly blocks: number;
+  readonly onCard: boolean;
+}
+
+/** Sizes as sums of products, one after the other: size `i` has the terms from `ends[i - 1]` to `ends[i]`. */
+export interface SizeTable {
+  readonly ends: Int32Array;
+  readonly products: Int32Array;
+  readonly factors: Float64Array;
 }
 
 /** What a graph takes and gives back on every device, with sizes that wait for the values of a request. */
 export interface Program {
-  readonly sizes: readonly Size[];
-  readonly devices: readonly DeviceProgram[];
-  readonly events: readonly Event[];
+  readonly sizes: SizeTable;
+  /** Buffers that differ, and which of them each device has, cards first. */
+  readonly buffers: readonly BufferProgram[];
+  readonly bufferOf: readonly number[];
+  readonly workspace: Workspace;
 }
 
-export function compile(plan: Schedule, host: number): Program {
-  const events = allocations(plan);
-  const sizes: Size[] = [];
+/** Memory that every replay of a program writes anew. */
+export interface Workspace {
+  readonly list: FreeList;
+  /** Sizes rounded up for the host and for cards. */
+  readonly onHost: Float64Array;
+  readonly onCard: Float64Array;
+  /** Address and size of each block. */
+  readonly offsets: Float64Array;
+  readonly held: Float64Array;
+}
+
+function newWorkspace(sizes: number, blocks: number): Workspace {
+  return {
+    list: newFreeList(),
+    onHost: new Float64Array(sizes),
+    onCard: new Float64Array(sizes),
+    offsets: new Float64Array(blocks),
+    held: new Float64Array(blocks),
+  };
+}
+
+/** Things with a text that equal ones share, each once. */
+interface Distinct<T> {
+  readonly all: T[];
+  readonly number: (key: string, thing: T) => number;
+}
+
+function distinct<T>(): Distinct<T> {
   const numbers = new Map<string, number>();
-  const devices = Array.from({ length: host + 1 }, (_, device) => {
-    const steps: number[] = [];
-    let slots = 0;
-    for (const event of events) {
-      if (event.device !== device) continue;
-      slots = Math.max(slots, event.slot + 1);
-      if (event.kind === 'free') { steps.push(event.slot, -1); continue; }
-      const size = device === host ? bytesOf(event.tensor) : cardBytes(event.tensor);
-      const key = keyOf(size);
-      if (!numbers.has(key)) { numbers.set(key, sizes.length); sizes.push(asPolynomial(size)); }
-      steps.push(event.slot, numbers.get(key)!);
-    }
-    return { steps: Int32Array.from(steps), slots, alignment: device === host ? HOST_ALIGNMENT : CARD_ALIGNMENT };
-  });
-  return { sizes, devices, events };
+  const all: T[] = [];
+  return {
+    all,
+    number: (key, thing) => {
+      const known = numbers.get(key);
+      if (known !== undefined) return known;
+      numbers.set(key, all.length);
+      return all.push(thing) - 1;
+    },
+  };
 }
 
-export function replay(program: Program, values: Float64Array): number[] {
-  const list = newFreeList();
-  const bytes = program.sizes.map((size) => valueOf(size, values));
-  return program.devices.map(({ steps, slots, alignment }) => {
-    reset(list);
-    const padded = bytes.map((size) => Math.ceil(size / alignment) * alignment);
-    const at = new Float64Array(slots);
-    const held = new Float64Array(slots);
-    for (let step = 0; step < steps.length; step += 2) {
-      const slot = steps[step]!;
-      const size = steps[step + 1]!;
-      if (size < 0) free(list, at[slot]!, held[slot]!);
-      else {
-        held[slot] = padded[size]!;
-        at[slot] = take(list, padded[size]!);
-      }
+/**
+ * The events of a graph as a program.
+ *
+ * @returns `undefined` where layers that should repeat have different events
+ */
+export function programFrom(
+  allocated: Allocations,
+  repeats: readonly Repeat[],
+  host: number,
+): Program | undefined {
+  const sizes = distinct<Size>();
+  const buffers = distinct<BufferProgram>();
+  const bufferOf: number[] = [];
+  for (let device = 0; device <= host; device++) {
+    const onCard = device < host;
+    const steps = stepsOf(allocated, device, (size) => sizes.number(keyOf(size), size), onCard);
+    const loops = repeats.map((repeat) => loopOf(steps, repeat));
+    if (loops.includes(undefined)) return undefined;
+    const buffer: BufferProgram = {
+      steps: Int32Array.from(steps.list),
+      loops: (loops as Loop[]).filter(({ from, to }) => to > from),
+      blocks: steps.taken,
+      onCard,
+    };
+    const times = buffer.loops.map(({ from, times }) => `${from} ${times}`);
+    bufferOf.push(buffers.number(`${onCard} ${times} ${buffer.steps}`, buffer));
+  }
+  const blocks = Math.max(...buffers.all.map((buffer) => buffer.blocks));
+  const workspace = newWorkspace(sizes.all.length, blocks);
+  return { sizes: sizeTable(sizes.all), buffers: buffers.all, bufferOf, workspace };
+}
+
+/** Steps of one device, blocks numbered in the order of their taking. */
+interface Steps {
+  readonly list: number[];
+  taken: number;
+  /** Where each layer begins in the list, and how many blocks were taken before. */
+  readonly marks: { readonly step: number; readonly taken: number }[];
+}
+
+function stepsOf(
+  { events, marks }: Allocations,
+  device: number,
+  sizeNumber: (size: Size) => number,
+  onCard: boolean,
+): Steps {
+  const steps: Steps = { list: [], taken: 0, marks: [] };
+  const numbers = new Map<number, number>();
+  const mark = () => steps.marks.push({ step: steps.list.length, taken: steps.taken });
+  events.forEach((event, index) => {
+    while (marks[steps.marks.length] === index) mark();
+    if (event.device !== device) return;
+    if (event.takes) {
+      numbers.set(event.block, steps.taken);
+      steps.list.push(steps.taken++, sizeNumber(onCard ? cardBytes(event.tensor) : bytesOf(event.tensor)));
+    } else {
+      steps.list.push(numbers.get(event.block)!, GIVES_BACK);
     }
-    return list.most;
   });
+  while (steps.marks.length < marks.length) mark();
+  return steps;
+}
+
+/** The period of a repeat as a loop, if its steps are those of the period before it. */
+function loopOf(steps: Steps, { from, period, times }: Repeat): Loop | undefined {
+  const earlier = periodOf(steps, from - period, period);
+  const body = periodOf(steps, from, period);
+  const isSame =
+    body.steps.length === earlier.steps.length &&
+    body.steps.every((step, index) => step === earlier.steps[index]);
+  if (!isSame) return undefined;
+  return {
+    from: body.from,
+    to: body.to,
+    times,
+    before: Int32Array.from(body.carried),
+    after: Int32Array.from(body.carried, (block) => block + body.taken - earlier.taken),
+  };
+}
+
+interface Period {
+  readonly from: number;
+  readonly to: number;
+  /** Blocks taken before. */
+  readonly taken: number;
+  /** A text for each step, the same in every round; blocks are named by when they were taken. */
+  readonly steps: readonly string[];
+  /** Blocks of the period before that are given back. */
+  readonly carried: readonly number[];
+}
+
+function periodOf({ list, marks }: Steps, layer: number, period: number): Period {
+  const [last, first, next] = [marks[layer - period]!, marks[layer]!, marks[layer + period]!];
+  const steps: string[] = [];
+  const carried: number[] = [];
+  for (let step = first.step; step < next.step; step += 2) {
+    const block = list[step]!;
+    const size = list[step + 1]!;
+    const isCarried = block < first.taken && block >= last.taken;
+    if (isCarried && size === GIVES_BACK) carried.push(block);
+    steps.push(`${size} ${nameOf(block, last.taken, first.taken)}`);
+  }
+  return { from: first.step, to: next.step, taken: first.taken, steps, carried };
+}
+
+/** Blocks of this round and the one before by their distance from where this one begins, older ones by number. */
+const nameOf = (block: number, last: number, first: number): string =>
+  block >= last ? `${block - first}` : `block ${block}`;
+
+function sizeTable(sizes: readonly Size[]): SizeTable {
+  const polynomials = sizes.map(asPolynomial);
+  let end = 0;
+  return {
+    ends: Int32Array.from(polynomials, ({ products }) => {
+      end += products.length;
+      return end;
+    }),
+    products: Int32Array.from(polynomials.flatMap(({ products }) => products)),
+    factors: Float64Array.from(polynomials.flatMap(({ factors }) => factors)),
+  };
 }

@@ -12,10 +12,16 @@ export interface Machine {
   readonly worthOffload: (rows: Size) => boolean;
 }
 
+/** Consecutive nodes on one device, copies of what they read from others in front. */
+export interface Split {
+  readonly device: number;
+  readonly nodes: readonly Tensor[];
+}
+
 /** A graph with its copies between devices, each tensor with its device, in the order of allocation. */
 export interface Schedule {
   readonly leafs: readonly Tensor[];
-  readonly nodes: readonly Tensor[];
+  readonly splits: readonly Split[];
 }
 
 const VIEWS: ReadonlySet<Op> = new Set(['VIEW', 'RESHAPE', 'PERMUTE', 'TRANSPOSE']);
@@ -77,29 +83,29 @@ function assignRest(nodes: readonly Tensor[]): void {
   }
 }
 
-/** Consecutive nodes on one device; `inputs` are copied in at its start. */
-interface Split {
+/** A split under construction; `inputs` are copied in at its start. */
+interface OpenSplit {
   readonly device: number;
   readonly nodes: Tensor[];
   readonly inputs: Tensor[];
 }
 
-interface Splits {
-  readonly splits: readonly Split[];
+interface OpenSplits {
+  readonly splits: readonly OpenSplit[];
   readonly graphInputs: readonly Tensor[];
   /** Copies of a tensor on a device. */
   readonly copiesOf: (of: Tensor, device: number) => readonly Tensor[];
 }
 
 /** Fifth pass: where splits begin, and what has to be copied into them. */
-function splitGraph(nodes: readonly Tensor[], machine: Machine): Splits {
+function splitGraph(nodes: readonly Tensor[], machine: Machine): OpenSplits {
   const copies = new Map<Tensor, Map<number, Tensor[]>>();
   const first = nodes.find((node) => !isView(node))!;
-  const splits: Split[] = [{ device: first.device, nodes: [], inputs: [] }];
+  const splits: OpenSplit[] = [{ device: first.device, nodes: [], inputs: [] }];
   const graphInputs: Tensor[] = [];
   const onDevice = (of: Tensor) => copies.get(of) ?? copies.set(of, new Map()).get(of)!;
 
-  const copied = (source: Tensor, split: Split): Tensor => {
+  const copied = (source: Tensor, split: OpenSplit): Tensor => {
     const known = onDevice(source).get(split.device);
     if (known) return known[0]!;
     const made = Array.from({ length: machine.copies }, () => duplicate(source, split.device, machine));
@@ -133,7 +139,7 @@ const readsHostWeight = ({ src }: Tensor, device: number): boolean =>
 
 function duplicate(of: Tensor, device: number, { copies }: Machine): Tensor {
   const { type, ne, nb, name } = of;
-  const made = tensor('NONE', type, ne, [], { name, ...(nb ? { nb } : {}), input: copies > 1 });
+  const made = tensor('NONE', type, ne, [], { name, nb, input: copies > 1 });
   made.output = copies > 1;
   made.device = device;
   return made;
@@ -147,19 +153,31 @@ function pipelineInputs(source: Tensor, machine: Machine): Tensor[] {
 }
 
 /** The graph that is allocated: copies at the start of their split; in a pipeline they are leafs in front. */
-function withCopies(graph: Graph, { splits, graphInputs, copiesOf }: Splits, machine: Machine): Schedule {
-  const nodes = splits.flatMap((split) => [
-    ...split.inputs.flatMap((source) => [dependency(source), copiesOf(source, split.device)[0]!]),
-    ...split.nodes,
-  ]);
-  if (machine.copies === 1) return { leafs: graph.leafs, nodes };
-  const crossing = splits.flatMap(({ inputs, device }) => inputs.flatMap((source) => copiesOf(source, device)));
-  return { leafs: [...graphInputs.flatMap((source) => copiesOf(source, source.device)), ...crossing, ...graph.leafs], nodes };
+function withCopies(
+  graph: Graph,
+  { splits, graphInputs, copiesOf }: OpenSplits,
+  { copies }: Machine,
+): Schedule {
+  const closed = splits.map(({ device, nodes, inputs }) => ({
+    device,
+    nodes: [
+      ...inputs.flatMap((source) => [dependency([source], source.device), copiesOf(source, device)[0]!]),
+      ...nodes,
+    ],
+  }));
+  if (copies === 1) return { leafs: graph.leafs, splits: closed };
+  const own = graphInputs.flatMap((source) => copiesOf(source, source.device));
+  const crossing = splits.flatMap(({ inputs, device }) =>
+    inputs.flatMap((source) => copiesOf(source, device)),
+  );
+  return { leafs: [...own, ...crossing, ...graph.leafs], splits: closed };
 }
 
-/** Keeps a source until it has been copied. */
-function dependency(source: Tensor): Tensor {
-  const made = tensor('NONE', source.type, source.ne, [source], { root: source.root ?? source });
-  made.device = source.device;
+/** A node that computes nothing and keeps its sources until here. */
+export function dependency(sources: Tensor[], device: number): Tensor {
+  const [first] = sources;
+  const { type, ne, root } = first!;
+  const made = tensor('NONE', type, ne, sources, { root: root ?? first! });
+  made.device = device;
   return made;
 }

@@ -1,8 +1,8 @@
 /**
- * What a size depends on beyond the model: tokens of one sequence in the graph, rows of logits, cells of the
- * cache, cells of the cache of windows.
+ * What a size depends on beyond the model: tokens of one sequence in the graph, sequences, rows of logits, cells
+ * of one stream of the cache and of the cache of windows.
  */
-export const VARIABLES = ['tokens', 'rows', 'cells', 'windowCells'] as const;
+export const VARIABLES = ['sequenceTokens', 'sequences', 'rows', 'cells', 'windowCells'] as const;
 
 export type Variable = (typeof VARIABLES)[number];
 
@@ -43,7 +43,7 @@ export function plus(a: Size, b: Size): Size {
   const sums = new Map<number, number>();
   for (const size of [a, b]) {
     const { products, factors } = asPolynomial(size);
-    products.forEach((product, index) => addTo(sums, product, factors[index]!));
+    for (let index = 0; index < products.length; index++) addTo(sums, products[index]!, factors[index]!);
   }
   return fromSums(sums);
 }
@@ -76,7 +76,7 @@ export function productValues(values: Readonly<Record<Variable, number>>): Float
   return all;
 }
 
-export function valueOf(size: Size, values: Float64Array): number {
+export function evaluated(size: Size, values: Float64Array): number {
   if (typeof size === 'number') return size;
   let sum = 0;
   size.products.forEach((product, index) => {
@@ -86,7 +86,8 @@ export function valueOf(size: Size, values: Float64Array): number {
 }
 
 /** A text that two sizes share when, and only when, they are the same. */
-export const keyOf = (size: Size): string => (typeof size === 'number' ? `${size}` : `${size.products}:${size.factors}`);
+export const keyOf = (size: Size): string =>
+  typeof size === 'number' ? `${size}` : `${size.products}:${size.factors}`;
 
 export const asPolynomial = (size: Size): Polynomial =>
   typeof size === 'number' ? { products: [0], factors: [size] } : size;

@@ -8,10 +8,37 @@ export type Shape = readonly [Size, Size, Size, Size];
 
 /** Operations of ggml, by its own names; one that is a leaf has `NONE`. */
 export type Op =
-  | 'NONE' | 'ADD' | 'ADD_ID' | 'ARGSORT' | 'CLAMP' | 'CONCAT' | 'CONT' | 'CPY' | 'DIV' | 'FILL' | 'FLASH_ATTN_EXT'
-  | 'GATED_DELTA_NET' | 'GET_ROWS' | 'GLU' | 'MUL' | 'MUL_MAT' | 'MUL_MAT_ID' | 'PERMUTE' | 'REPEAT' | 'RESHAPE'
-  | 'RMS_NORM' | 'ROPE' | 'SCALE' | 'SET_ROWS' | 'SOFT_MAX' | 'SSM_CONV' | 'SSM_SCAN' | 'SUM_ROWS' | 'TRANSPOSE'
-  | 'UNARY' | 'VIEW';
+  | 'NONE'
+  | 'ADD'
+  | 'ADD_ID'
+  | 'ARGSORT'
+  | 'CLAMP'
+  | 'CONCAT'
+  | 'CONT'
+  | 'CPY'
+  | 'DIV'
+  | 'FILL'
+  | 'FLASH_ATTN_EXT'
+  | 'GATED_DELTA_NET'
+  | 'GET_ROWS'
+  | 'GLU'
+  | 'MUL'
+  | 'MUL_MAT'
+  | 'MUL_MAT_ID'
+  | 'PERMUTE'
+  | 'REPEAT'
+  | 'RESHAPE'
+  | 'RMS_NORM'
+  | 'ROPE'
+  | 'SCALE'
+  | 'SET_ROWS'
+  | 'SOFT_MAX'
+  | 'SSM_CONV'
+  | 'SSM_SCAN'
+  | 'SUM_ROWS'
+  | 'TRANSPOSE'
+  | 'UNARY'
+  | 'VIEW';
 
 /** One tensor of a graph, as far as its memory depends on it. */
 export interface Tensor {
@@ -20,14 +47,14 @@ export interface Tensor {
   readonly type: ElementType;
   readonly ne: Shape;
   /** Strides in bytes; absent where the tensor is contiguous. */
-  readonly nb?: Shape;
+  readonly nb: Shape | undefined;
   /** The scheduler puts copies in the place of sources on other devices. */
   readonly src: Tensor[];
   /** The tensor whose memory a view shares; never itself a view. */
-  readonly root?: Tensor;
+  readonly root: Tensor | undefined;
   /** Device of a weight or a cache, which have their memory already. */
-  readonly place?: number;
-  readonly weight?: true;
+  readonly place: number | undefined;
+  readonly weight: boolean;
   /** The graph input and output flags of ggml. */
   input: boolean;
   output: boolean;
@@ -36,30 +63,41 @@ export interface Tensor {
   /** Bookkeeping of the allocator. */
   children: number;
   views: number;
-  slot: number;
+  block: number;
 }
 
 export const UNASSIGNED = -1;
 
 /** What a new tensor may say beside its shape. */
-export type Extra = Partial<Pick<Tensor, 'name' | 'nb' | 'root' | 'place' | 'weight' | 'input'>>;
-
-export function tensor(op: Op, type: ElementType, ne: Shape, src: Tensor[], extra: Extra = {}): Tensor {
-  return {
-    op,
-    type,
-    ne,
-    src,
-    ...extra,
-    name: extra.name ?? '',
-    input: extra.input ?? false,
-    output: false,
-    device: UNASSIGNED,
-    children: 0,
-    views: 0,
-    slot: UNASSIGNED,
-  };
+export interface Extra {
+  readonly name?: string;
+  readonly nb?: Shape | undefined;
+  readonly root?: Tensor;
+  readonly place?: number;
+  readonly weight?: boolean;
+  readonly input?: boolean;
 }
+
+const NOTHING: Extra = {};
+
+/** Written out in full, so that all tensors are alike to the JavaScript engine. */
+export const tensor = (op: Op, type: ElementType, ne: Shape, src: Tensor[], extra = NOTHING): Tensor => ({
+  op,
+  type,
+  ne,
+  src,
+  name: extra.name ?? '',
+  nb: extra.nb,
+  root: extra.root,
+  place: extra.place,
+  weight: extra.weight ?? false,
+  input: extra.input ?? false,
+  output: false,
+  device: UNASSIGNED,
+  children: 0,
+  views: 0,
+  block: UNASSIGNED,
+});
 
 /** A shape with ones in the place of missing dimensions. */
 export const shape = (ne: readonly Size[]): Shape => [ne[0]!, ne[1] ?? 1, ne[2] ?? 1, ne[3] ?? 1];
@@ -71,10 +109,12 @@ const isPlain = (type: ElementType): type is keyof typeof PLAIN => type === 'I32
 export const blockOf = (type: ElementType): number => (isPlain(type) ? 1 : blockElements(type));
 
 /** Bytes of one block of a type. */
-export const blockBytes = (type: ElementType): number => (isPlain(type) ? PLAIN[type] : rowBytes(type, blockElements(type)));
+export const blockBytes = (type: ElementType): number =>
+  isPlain(type) ? PLAIN[type] : rowBytes(type, blockElements(type));
 
 /** Bytes of a row: `ggml.c:ggml_row_size`. */
-export const rowSize = (type: ElementType, elements: Size): Size => scaled(elements, blockBytes(type) / blockOf(type));
+export const rowSize = (type: ElementType, elements: Size): Size =>
+  scaled(elements, blockBytes(type) / blockOf(type));
 
 export const elementsOf = ({ ne }: Tensor): Size => product(ne);
 
@@ -91,7 +131,8 @@ export function bytesOf(of: Tensor): Size {
   const { nb, type, ne } = of;
   if (!nb) return rowSize(type, product(ne));
   if (ne.includes(0)) return 0;
-  const first = blockOf(type) === 1 ? plus(nb[0], span(ne[0], nb[0])) : scaled(times(ne[0], nb[0]), 1 / blockOf(type));
+  const first =
+    blockOf(type) === 1 ? plus(nb[0], span(ne[0], nb[0])) : scaled(times(ne[0], nb[0]), 1 / blockOf(type));
   return [1, 2, 3].reduce((sum, axis) => plus(sum, span(ne[axis]!, nb[axis]!)), first);
 }
 

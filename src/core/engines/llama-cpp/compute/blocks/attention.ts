@@ -1,10 +1,25 @@
 import type { Block } from '../../../../../schema/model.js';
 import { type Build, type CacheInputs, hasWindows, norm, put, weight } from '../build.js';
 import {
-  add, cast, columns, cont, flashAttention, mul, mulMat, permute, reshape, rmsNorm, rope, scale, setRows, softMax,
-  transpose, unary, view,
+  add,
+  cast,
+  columns,
+  cont,
+  flashAttention,
+  mul,
+  mulMat,
+  permute,
+  reshape,
+  rmsNorm,
+  rope,
+  scale,
+  setRows,
+  softMax,
+  transpose,
+  unary,
+  view,
 } from '../ops.js';
-import { type Size, scaled, times, variable } from '../size.js';
+import { type Size, scaled, times } from '../size.js';
 import { elementsOf, rowSize, type Tensor, tensor } from '../tensor.js';
 
 type Attention = Extract<Block, { kind: 'full' | 'sliding' | 'chunked' }>;
@@ -14,7 +29,7 @@ const isWindowed = ({ kind }: Attention): boolean => kind !== 'full';
 /** Grouped-query attention, from the normed hidden state to what joins the residual. */
 export function attention(build: Build, block: Attention, cur: Tensor, layer: number): Tensor {
   const { heads, kvHeads, headDim } = block;
-  const { tokens } = build;
+  const { tokens } = build.sizes;
   const joint = project(build, cur, 'attn_q', layer);
   const split = block.outputGate ? reshape(joint, [2 * headDim, heads, tokens]) : undefined;
   const q = split
@@ -44,7 +59,7 @@ function shaped(build: Build, block: Attention, a: Tensor, which: 'q' | 'k', lay
   const name = `attn_${which}_norm`;
   const heads = which === 'q' ? block.heads : block.kvHeads;
   const wide = block.qkNorm === 'width' ? headNorm(build, a, name, layer) : a;
-  const split = reshape(wide, [block.headDim, heads, build.tokens]);
+  const split = reshape(wide, [block.headDim, heads, build.sizes.tokens]);
   return block.qkNorm === 'head' ? headNorm(build, split, name, layer) : split;
 }
 
@@ -63,7 +78,9 @@ function positioned(build: Build, block: Attention, q: Tensor, k: Tensor, layer:
 /** `src/models/llama4.cpp:load_arch_hparams`: use_kq_norm goes by the number of experts. */
 function hasPlainNorm({ architecture, family }: Build): boolean {
   if (family.plainNormUpToExperts === undefined) return false;
-  const experts = Object.values(architecture.blocks).map((block) => (block.kind === 'moe' ? block.experts : 0));
+  const experts = Object.values(architecture.blocks).map((block) =>
+    block.kind === 'moe' ? block.experts : 0,
+  );
   return Math.max(...experts) <= family.plainNormUpToExperts;
 }
 
@@ -83,7 +100,12 @@ function attend(build: Build, block: Attention, states: States, layer: number): 
   for (const state of hasWindows(build) ? [q, k, v] : [q, v, k]) put(build, state);
   const caches = cachesOf(build, block, layer);
   put(build, storeRows(build, caches.k, k, inputs.keyIndices));
-  put(build, build.flashAttention ? storeRows(build, caches.v, v, inputs.valueIndices) : storeElements(caches.v, v, inputs));
+  put(
+    build,
+    build.flashAttention
+      ? storeRows(build, caches.v, v, inputs.valueIndices)
+      : storeElements(caches.v, v, inputs),
+  );
   const sinks = build.find('attn_sinks.weight', layer);
   const valuesLieTransposed = !build.flashAttention;
   const sources = { q, k: caches.keys, v: caches.values, mask: inputs.mask, sinks, valuesLieTransposed };
@@ -107,28 +129,37 @@ interface Caches {
 
 /** Both caches of a layer and what attention reads of them: `src/llama-kv-cache.cpp:get_k, get_v`. */
 function cachesOf(build: Build, block: Attention, layer: number): Caches {
-  const { streams, kvTypeV } = build;
+  const { kvTypeV, sizes } = build;
+  const { streams } = sizes;
   const { kvHeads, headDim } = block;
-  const cells = variable(isWindowed(block) ? 'windowCells' : 'cells');
+  const cells = isWindowed(block) ? sizes.windowCells : sizes.cells;
   const k = cache(build, 'k', kvHeads * headDim, cells, layer);
   const v = cache(build, 'v', kvHeads * headDim, cells, layer);
   const keys = view(k, [headDim, kvHeads, cells, streams]);
   if (build.flashAttention) return { k, v, keys, values: view(v, [headDim, kvHeads, cells, streams]) };
   const head = rowSize(kvTypeV, cells);
-  const strides = [rowSize(kvTypeV, 1), scaled(head, headDim), head, scaled(head, headDim * kvHeads)] as const;
+  const strides = [
+    rowSize(kvTypeV, 1),
+    scaled(head, headDim),
+    head,
+    scaled(head, headDim * kvHeads),
+  ] as const;
   return { k, v, keys, values: view(v, [cells, kvHeads, headDim, streams], strides) };
 }
 
 export function cache(build: Build, which: 'k' | 'v', elements: number, cells: Size, layer: number): Tensor {
   const type = which === 'k' ? build.kvTypeK : build.kvTypeV;
   const place = build.deviceOfLayer(layer);
-  return tensor('NONE', type, [elements, cells, build.streams, 1], [], { name: `cache_${which}_l${layer}`, place });
+  return tensor('NONE', type, [elements, cells, build.sizes.streams, 1], [], {
+    name: `cache_${which}_l${layer}`,
+    place,
+  });
 }
 
 /** One row a token: `src/llama-kv-cache.cpp:cpy_k`, and `cpy_v` with flash attention. */
 export function storeRows(build: Build, into: Tensor, a: Tensor, ids: Tensor): Tensor {
   const rows = view(a, [times(a.ne[0], a.ne[1]), a.ne[2]]);
-  const target = build.streams > 1 ? reshape(into, [into.ne[0], times(into.ne[1], into.ne[2])]) : into;
+  const target = build.separate ? reshape(into, [into.ne[0], times(into.ne[1], into.ne[2])]) : into;
   return setRows(target, rows, ids);
 }
 
@@ -148,7 +179,7 @@ export interface HeadSources extends States {
 
 /** Attention of all heads: `src/llama-graph.cpp:build_attn_mha`. The result is in the graph. */
 export function mixHeads(build: Build, sources: HeadSources): Tensor {
-  const { streams, streamTokens } = build;
+  const { streams, streamTokens } = build.sizes;
   const q = permute(view(sources.q, [sources.q.ne[0], sources.q.ne[1], streamTokens, streams]));
   const parts = { ...sources, q, k: permute(sources.k), v: permute(sources.v) };
   return put(build, build.flashAttention ? flash(parts) : scores(parts));

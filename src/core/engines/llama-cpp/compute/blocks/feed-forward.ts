@@ -2,8 +2,26 @@ import type { Block } from '../../../../../schema/model.js';
 import { type Build, put, weight } from '../build.js';
 import type { Routing } from '../families.js';
 import {
-  add, addId, clamp, cont, div, fill, getRows, glu, mul, mulMat, mulMatId, repeat, reshape, scale, setRows, softMax,
-  sumRows, topK, unary, view,
+  add,
+  addId,
+  clamp,
+  cont,
+  div,
+  fill,
+  getRows,
+  glu,
+  mul,
+  mulMat,
+  mulMatId,
+  repeat,
+  reshape,
+  scale,
+  setRows,
+  softMax,
+  sumRows,
+  topK,
+  unary,
+  view,
 } from '../ops.js';
 import type { Size } from '../size.js';
 import { stridesOf, type Tensor } from '../tensor.js';
@@ -12,7 +30,8 @@ type Dense = Extract<Block, { kind: 'dense' }>;
 type Moe = Extract<Block, { kind: 'moe' }>;
 
 /** Gated feed-forward: `src/llama-graph.cpp:build_ffn`. */
-export const dense = (build: Build, _block: Dense, cur: Tensor, layer: number): Tensor => gated(build, cur, '', layer);
+export const dense = (build: Build, _block: Dense, cur: Tensor, layer: number): Tensor =>
+  gated(build, cur, '', layer);
 
 function gated(build: Build, cur: Tensor, suffix: string, layer: number): Tensor {
   const matrix = (name: string) => weight(build, `${name}${suffix}.weight`, layer);

@@ -1,8 +1,22 @@
 import type { Block } from '../../../../../schema/model.js';
 import { type Build, norm, weight } from '../build.js';
 import {
-  add, columns, concat, cont, gatedDeltaNet as deltaNet, headColumns, mul, mulMat, repeat, reshape, rmsNorm, scale,
-  ssmConv, transpose, unary, view,
+  add,
+  columns,
+  concat,
+  cont,
+  gatedDeltaNet as deltaNet,
+  headColumns,
+  mul,
+  mulMat,
+  repeat,
+  reshape,
+  rmsNorm,
+  scale,
+  ssmConv,
+  transpose,
+  unary,
+  view,
 } from '../ops.js';
 import type { Tensor } from '../tensor.js';
 import { readStates, stateOf, writeStates } from './recurrent.js';
@@ -12,7 +26,7 @@ type GatedDeltaNet = Extract<Block, { kind: 'gatedDeltaNet' }>;
 /** Linear attention with the fused kernel: `src/models/qwen3next.cpp:build_layer_attn_linear`. */
 export function gatedDeltaNet(build: Build, block: GatedDeltaNet, cur: Tensor, layer: number): Tensor {
   const { valueHeads, valueDim } = block;
-  const { sequences, sequenceTokens, tokens } = build;
+  const { sequences, sequenceTokens, tokens } = build.sizes;
   const joint = mulMat(weight(build, 'attn_qkv.weight', layer), cur);
   const qkv = reshape(joint, [joint.ne[0], sequenceTokens, sequences]);
   const z = mulMat(weight(build, 'attn_gate.weight', layer), cur);
@@ -37,11 +51,21 @@ export function gatedDeltaNet(build: Build, block: GatedDeltaNet, cur: Tensor, l
 }
 
 /** How far a state is written and how much of it is kept, for each head and token. */
-function steps(build: Build, block: GatedDeltaNet, cur: Tensor, layer: number): { beta: Tensor; decay: Tensor } {
+function steps(
+  build: Build,
+  block: GatedDeltaNet,
+  cur: Tensor,
+  layer: number,
+): { beta: Tensor; decay: Tensor } {
   const { keyHeads, valueHeads } = block;
-  const { sequences, sequenceTokens } = build;
+  const { sequences, sequenceTokens } = build.sizes;
   const perKey = valueHeads / keyHeads;
-  const both = reshape(mulMat(weight(build, 'ssm_ba.weight', layer), cur), [2 * perKey, keyHeads, sequenceTokens, sequences]);
+  const both = reshape(mulMat(weight(build, 'ssm_ba.weight', layer), cur), [
+    2 * perKey,
+    keyHeads,
+    sequenceTokens,
+    sequences,
+  ]);
   const byHead = (a: Tensor) => reshape(a, [1, valueHeads, sequenceTokens, sequences]);
   const beta = unary(cont(columns(both, perKey)));
   const alpha = cont(columns(both, perKey), [valueHeads, sequenceTokens, sequences]);
@@ -54,16 +78,16 @@ function convolutionRows(build: Build, block: GatedDeltaNet, qkv: Tensor, layer:
   const channels = 2 * block.keyHeads * block.keyDim + block.valueHeads * block.valueDim;
   const kept = block.convKernel - 1;
   const state = stateOf(build, 'r', kept * channels, layer);
-  const before = reshape(readStates(build, state), [kept, channels, build.sequences]);
+  const before = reshape(readStates(build, state), [kept, channels, build.sizes.sequences]);
   const rows = concat(before, transpose(qkv));
-  writeStates(build, columns(rows, kept), state, [kept * channels, build.sequences]);
+  writeStates(build, columns(rows, kept), state, [kept * channels, build.sizes.sequences]);
   return rows;
 }
 
 /** Queries or keys, normalised to length one and repeated for the value heads that share them. */
 function keyStates(build: Build, block: GatedDeltaNet, mixed: Tensor): Tensor {
   const { keyHeads, keyDim, valueHeads } = block;
-  const { sequences, sequenceTokens, tokens } = build;
+  const { sequences, sequenceTokens, tokens } = build.sizes;
   const states = scale(rmsNorm(headColumns(mixed, keyDim, keyHeads)));
   if (keyHeads === valueHeads) return states;
   const shared = valueHeads / keyHeads;

@@ -1,7 +1,6 @@
 import type { Block } from '../../../../../schema/model.js';
 import { type Build, norm, put, weight } from '../build.js';
 import { columns, concat, headColumns, mulMat, permute, reshape, rope, view } from '../ops.js';
-import { variable } from '../size.js';
 import { stridesOf, type Tensor } from '../tensor.js';
 import { cache, mixHeads, storeRows } from './attention.js';
 
@@ -13,7 +12,7 @@ type Latent = Extract<Block, { kind: 'latent' }>;
  */
 export function latent(build: Build, block: Latent, cur: Tensor, layer: number): Tensor {
   const { kvRank, ropeDim } = block;
-  const { tokens } = build;
+  const { tokens, cells, streams } = build.sizes;
   const joint = mulMat(weight(build, 'attn_kv_a_mqa.weight', layer), cur);
   const positions = rope(columnsAfter(joint, ropeDim), build.positions());
   const compressed = norm(build, columns(joint, kvRank), 'attn_kv_a_norm.weight', layer);
@@ -23,13 +22,19 @@ export function latent(build: Build, block: Latent, cur: Tensor, layer: number):
   for (const state of [queries, values, keys]) put(build, state);
 
   const inputs = build.cacheInputs(false);
-  const cells = variable('cells');
   const stored = cache(build, 'k', kvRank + ropeDim, cells, layer);
   put(build, storeRows(build, stored, keys, inputs.keyIndices));
-  const k = view(stored, [kvRank + ropeDim, 1, cells, build.streams]);
-  const v = view(k, [kvRank, 1, cells, build.streams], stridesOf(k));
+  const k = view(stored, [kvRank + ropeDim, 1, cells, streams]);
+  const v = view(k, [kvRank, 1, cells, streams], stridesOf(k));
   const decompress = weight(build, 'attn_v_b.weight', layer);
-  const mixed = mixHeads(build, { q: queries, k, v, mask: inputs.mask, decompress, valuesLieTransposed: false });
+  const mixed = mixHeads(build, {
+    q: queries,
+    k,
+    v,
+    mask: inputs.mask,
+    decompress,
+    valuesLieTransposed: false,
+  });
   return mulMat(weight(build, 'attn_output.weight', layer), mixed);
 }
 
@@ -38,7 +43,11 @@ const columnsAfter = (joint: Tensor, ropeDim: number): Tensor => headColumns(joi
 
 function absorbedQueries(build: Build, block: Latent, cur: Tensor, layer: number): Tensor {
   const { heads, nopeDim, ropeDim } = block;
-  const q = reshape(projectedQueries(build, block, cur, layer), [nopeDim + ropeDim, heads, build.tokens]);
+  const q = reshape(projectedQueries(build, block, cur, layer), [
+    nopeDim + ropeDim,
+    heads,
+    build.sizes.tokens,
+  ]);
   const plain = permute(columns(q, nopeDim));
   const absorbed = permute(mulMat(weight(build, 'attn_k_b.weight', layer), plain));
   return concat(absorbed, rope(columns(q, ropeDim), build.positions()));
@@ -47,5 +56,8 @@ function absorbedQueries(build: Build, block: Latent, cur: Tensor, layer: number
 function projectedQueries(build: Build, { queryRank }: Latent, cur: Tensor, layer: number): Tensor {
   if (!queryRank) return mulMat(weight(build, 'attn_q.weight', layer), cur);
   const compressed = mulMat(weight(build, 'attn_q_a.weight', layer), cur);
-  return mulMat(weight(build, 'attn_q_b.weight', layer), norm(build, compressed, 'attn_q_a_norm.weight', layer));
+  return mulMat(
+    weight(build, 'attn_q_b.weight', layer),
+    norm(build, compressed, 'attn_q_a_norm.weight', layer),
+  );
 }

@@ -1,7 +1,20 @@
 import type { Block } from '../../../../../schema/model.js';
 import { type Build, norm, weight } from '../build.js';
 import {
-  add, columns, concat, cont, glu, headColumns, mul, mulMat, reshape, ssmConv, ssmScan, transpose, unary, view,
+  add,
+  columns,
+  concat,
+  cont,
+  glu,
+  headColumns,
+  mul,
+  mulMat,
+  reshape,
+  ssmConv,
+  ssmScan,
+  transpose,
+  unary,
+  view,
 } from '../ops.js';
 import type { Tensor } from '../tensor.js';
 import { readStates, stateOf, writeStates } from './recurrent.js';
@@ -11,7 +24,7 @@ type Mamba2 = Extract<Block, { kind: 'mamba2' }>;
 /** State space model: `src/models/mamba-base.cpp:build_mamba2_layer`. */
 export function mamba2(build: Build, block: Mamba2, cur: Tensor, layer: number): Tensor {
   const { heads, headDim, stateDim, groups } = block;
-  const { sequences, sequenceTokens, tokens } = build;
+  const { sequences, sequenceTokens, tokens } = build.sizes;
   const width = heads * headDim;
   const tail = readTail(build, block, layer);
   const projected = mulMat(weight(build, 'ssm_in.weight', layer), cur);
@@ -28,7 +41,11 @@ export function mamba2(build: Build, block: Mamba2, cur: Tensor, layer: number):
     const split = reshape(states, [stateDim, headDim, heads, sequences]);
     return ssmScan([split, x, steps, weight(build, 'ssm_a', layer), b, c, ids]);
   });
-  writeStates(build, view(scanned, [width * stateDim, sequences, 1]), state, [width * stateDim, sequences, 1]);
+  writeStates(build, view(scanned, [width * stateDim, sequences, 1]), state, [
+    width * stateDim,
+    sequences,
+    1,
+  ]);
 
   const out = view(scanned, [headDim, heads, sequenceTokens, sequences]);
   const skipped = add(out, mul(x, weight(build, 'ssm_d', layer)));
@@ -38,7 +55,8 @@ export function mamba2(build: Build, block: Mamba2, cur: Tensor, layer: number):
   return mulMat(weight(build, 'ssm_out.weight', layer), normed);
 }
 
-const channelsOf = ({ heads, headDim, groups, stateDim }: Mamba2): number => heads * headDim + 2 * groups * stateDim;
+const channelsOf = ({ heads, headDim, groups, stateDim }: Mamba2): number =>
+  heads * headDim + 2 * groups * stateDim;
 
 interface Tail {
   readonly state: Tensor;
@@ -49,14 +67,14 @@ function readTail(build: Build, block: Mamba2, layer: number): Tail {
   const channels = channelsOf(block);
   const kept = block.convKernel - 1;
   const state = stateOf(build, 'r', kept * channels, layer);
-  return { state, rows: reshape(readStates(build, state), [kept, channels, build.sequences]) };
+  return { state, rows: reshape(readStates(build, state), [kept, channels, build.sizes.sequences]) };
 }
 
 /** Short convolution over time, its last inputs kept for the next run. */
 function convolved(build: Build, block: Mamba2, cur: Tensor, tail: Tail, layer: number): Tensor {
   const kept = block.convKernel - 1;
   const rows = concat(tail.rows, transpose(cur));
-  writeStates(build, columns(rows, kept), tail.state, [kept * channelsOf(block), build.sequences]);
+  writeStates(build, columns(rows, kept), tail.state, [kept * channelsOf(block), build.sizes.sequences]);
   const mixed = ssmConv(rows, weight(build, 'ssm_conv1d.weight', layer));
   return unary(add(mixed, weight(build, 'ssm_conv1d.bias', layer)));
 }

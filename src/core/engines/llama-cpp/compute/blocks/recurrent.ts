@@ -1,11 +1,15 @@
 import { type Build, put } from '../build.js';
 import { copy, getRows, reshape, scaleInPlace, view } from '../ops.js';
-import { type Shape, stridesOf, type Tensor, tensor } from '../tensor.js';
+import type { Size } from '../size.js';
+import { stridesOf, type Tensor, tensor } from '../tensor.js';
 
 /** A kind of state of a layer, one row a sequence, always in 32-bit floats. */
 export function stateOf(build: Build, which: 'r' | 's', elements: number, layer: number): Tensor {
   const place = build.deviceOfLayer(layer);
-  return tensor('NONE', 'F32', [elements, build.sequences, 1, 1], [], { name: `cache_${which}_l${layer}`, place });
+  return tensor('NONE', 'F32', [elements, build.sizes.sequences, 1, 1], [], {
+    name: `cache_${which}_l${layer}`,
+    place,
+  });
 }
 
 /**
@@ -22,9 +26,6 @@ export function readStates(build: Build, state: Tensor, read = getRows): Tensor 
 }
 
 /** Writes rows of states back. */
-export const writeStates = (build: Build, from: Tensor, state: Tensor, ne: readonly number[]): void => {
+export const writeStates = (build: Build, from: Tensor, state: Tensor, ne: readonly Size[]): void => {
   put(build, copy(from, view(state, ne)));
 };
-
-/** Time steps in front: rows of a convolution are the last ones of the run before and those of this one. */
-export const tailStrides = (a: Tensor): Shape => stridesOf(a);

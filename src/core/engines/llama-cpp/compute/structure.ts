@@ -1,0 +1,122 @@
+import { type GgmlType, isQuantised } from '../../../quant/ggml-types.js';
+import type { Steps } from '../../../tensors/stack.js';
+import { FAMILIES } from '../families.js';
+import type { Placement } from '../placement.js';
+import type { PreparedModel } from '../prepare.js';
+import type { Settings } from '../settings.js';
+import type { Dimensions, Structure, Weight } from './build.js';
+import { GRAPH_FAMILIES } from './families.js';
+import { variable } from './size.js';
+
+/** What the replay needs of a prepared model. */
+export interface ComputeModel extends PreparedModel {
+  /** The engine's name for the architecture. */
+  readonly architectureName: string;
+  /** Weights that are loaded, by the names of the file. */
+  readonly tensors: readonly Weight[];
+}
+
+/** Name of the second copy of the embedding that a tied model computes its logits with. */
+const TIED_OUTPUT = 'tied_output.weight';
+
+/** Every dimension open. A single sequence is a number: then more shapes are the same. */
+export const openDimensions = ({ sequences }: Settings): Dimensions => ({
+  sequenceTokens: variable('sequenceTokens'),
+  sequences: sequences === 1 ? 1 : variable('sequences'),
+  rows: variable('rows'),
+  cells: variable('cells'),
+  windowCells: variable('windowCells'),
+});
+
+/** What a request says about the tensors of the graph. */
+export function structureOf(
+  model: ComputeModel,
+  settings: Settings,
+  placement: Placement,
+  dimensions: Dimensions,
+): Structure {
+  return {
+    dimensions,
+    architecture: model.model.architecture,
+    family: GRAPH_FAMILIES[model.architectureName] ?? {},
+    ffnNorm: FAMILIES[model.architectureName]?.ffnNorm ?? 'ffn_norm',
+    flashAttention: settings.flashAttention,
+    kvTypeK: settings.kvTypeK,
+    kvTypeV: settings.kvTypeV,
+    separate: settings.streams > 1,
+    deviceOfLayer: (layer) => deviceOfLayer(placement, layer),
+    deviceOfWeight: (weight) => deviceOfWeight(placement, weight),
+    weights: weightsByName(model),
+  };
+}
+
+function weightsByName({ tensors, tied }: ComputeModel): Map<string, Weight> {
+  const weights = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const embedding = weights.get('token_embd.weight');
+  if (tied && embedding) weights.set(TIED_OUTPUT, { ...embedding, name: TIED_OUTPUT });
+  return weights;
+}
+
+function deviceOfLayer({ cards }: Placement, layer: number): number {
+  const card = cards.findIndex(({ from, to }) => layer >= from && layer < to);
+  return card < 0 ? cards.length : card;
+}
+
+/** The embedding is always on the host, the output with the last layer. */
+function deviceOfWeight(placement: Placement, { name, layer, routed }: Weight): number {
+  const host = placement.cards.length;
+  if (name === 'token_embd.weight') return host;
+  if (layer === undefined) return placement.outputCard ?? host;
+  return routed && layer < placement.hostExpertLayers ? host : deviceOfLayer(placement, layer);
+}
+
+/** Two or more cards that hold every layer, no tensor overridden: `llama-context.cpp:llama_context()`. */
+export const isPipeline = ({ cards, host, hostExpertLayers, outputCard }: Placement): boolean =>
+  cards.length > 1 && host.to === host.from && outputCard !== undefined && hostExpertLayers === 0;
+
+/** Whether cards compute with weights that lie on the host. */
+export const borrowsWeights = ({ cards, host, hostExpertLayers, outputCard }: Placement): boolean =>
+  cards.length > 0 && (host.to > host.from || hostExpertLayers > 0 || outputCard === undefined);
+
+/** From so many rows on, a card takes the weight of an operation from the host: `ggml-cuda.cu:op_offload_min_batch_size`. */
+export const OFFLOAD_ROWS = 32;
+
+/** A text that two requests share when one program serves both. */
+export function programKey(settings: Settings, placement: Placement): string {
+  const { flashAttention, kvTypeK, kvTypeV, sequences, streams, ubatchTokens, outputRows } = settings;
+  const { cards, host, outputCard, hostExpertLayers } = placement;
+  const borrows = borrowsWeights(placement);
+  const caches = borrows ? `${kvTypeK} ${kvTypeV}` : `${cacheKind(kvTypeK)} ${cacheKind(kvTypeV)}`;
+  const rows = borrows ? `${Math.min(ubatchTokens, OFFLOAD_ROWS)} ${Math.min(outputRows, OFFLOAD_ROWS)}` : '';
+  let layers = `${host.to} ${outputCard} ${hostExpertLayers}`;
+  for (const { to } of cards) layers += ` ${to}`;
+  return `${flashAttention} ${caches} ${sequences > 1} ${streams > 1} ${rows} ${layers}`;
+}
+
+/** Quantised types differ only in bytes, and caches have theirs already. */
+const cacheKind = (type: GgmlType): string => (isQuantised(type) ? 'quantised' : type);
+
+/** A text for each layer that equal layers share: its blocks, its device, and weights that are borrowed. */
+export function layerKinds(structure: Structure, stack: readonly Steps[], placement: Placement): string[] {
+  const numbers = new Map<unknown, number>();
+  const numberOf = (block: unknown): number => {
+    const number = numbers.get(block) ?? numbers.size;
+    numbers.set(block, number);
+    return number;
+  };
+  const borrowed = borrowsWeights(placement) ? borrowedTypes(structure, placement) : [];
+  return stack.map((steps, layer) => {
+    const blocks = steps.flat().map(numberOf);
+    return `${blocks} ${structure.deviceOfLayer(layer)} ${borrowed[layer] ?? ''}`;
+  });
+}
+
+/** Types of the weights of each layer that lie on the host. */
+function borrowedTypes({ weights, deviceOfWeight }: Structure, { cards }: Placement): string[] {
+  const types: string[] = [];
+  for (const weight of weights.values()) {
+    if (weight.layer === undefined || deviceOfWeight(weight) !== cards.length) continue;
+    types[weight.layer] = `${types[weight.layer] ?? ''} ${weight.type}`;
+  }
+  return types;
+}

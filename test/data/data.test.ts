@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { openCatalog } from '../../src/catalog/index.js';
+import { FILES, filesOfKind } from './files.js';
+import { countOf, RULES } from './rules.js';
+
+test.each(Object.entries(RULES))('%s', (_, rule) => {
+  expect(rule()).toEqual([]);
+});
+
+const catalog = openCatalog();
+
+describe('the index (run `npm run build` where these fail)', () => {
+  test('was made from these files', () => {
+    const hash = createHash('sha256');
+    for (const { path, text } of FILES) hash.update(`${path}\n${text}`);
+    expect(catalog.data).toBe(hash.digest('hex').slice(0, 12));
+  });
+
+  test('was made for this version', () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+    expect(catalog.version).toBe(version);
+  });
+
+  test('has every file', () => {
+    const files = new Set(
+      [...catalog.models, ...catalog.gpus, ...catalog.quants, ...catalog.engines].map(({ file }) => file),
+    );
+    expect(FILES.map(({ path }) => path).filter((path) => !files.has(path))).toEqual([]);
+  });
+
+  test('counts parameters as the core does', () => {
+    const counted = filesOfKind('models').map((file) => {
+      const { total, active } = countOf(file);
+      return [file.id, total, active];
+    });
+    expect(
+      catalog.models.map(({ id, totalParameters, activeParameters }) => [
+        id,
+        totalParameters,
+        activeParameters,
+      ]),
+    ).toEqual(counted);
+  });
+});
+
+test.each([
+  ['llama-4-maverick', 17_184_691_200],
+  ['llama-4-scout', 17_172_894_720],
+  ['gpt-oss-120b', 5_711_982_912],
+  ['glm-4.5-air', 13_424_123_904],
+  ['minimax-m2', 11_030_537_216],
+])('%s has %i active parameters', (id, active) => {
+  expect(catalog.findModel(id)?.activeParameters).toBe(active);
+});
+
+const INDEX = new URL('../../../shared/models/index.json', import.meta.url);
+
+interface Computed {
+  readonly hf_id: string;
+  readonly computed_params?: number;
+  readonly max_context?: number;
+}
+
+const computed: Computed[] = existsSync(INDEX) ? JSON.parse(readFileSync(INDEX, 'utf8')) : [];
+
+describe.skipIf(computed.length === 0)(
+  'the configs of the makers (skipped where ../shared is absent)',
+  () => {
+    const known = computed.flatMap((row) => {
+      const entry = catalog.findModel(row.hf_id);
+      return entry ? [{ ...row, entry }] : [];
+    });
+
+    test('are there for most of the catalogue', () => {
+      const ids = new Set(
+        known.filter(({ computed_params }) => computed_params).map(({ entry }) => entry.id),
+      );
+      expect(ids.size).toBeGreaterThanOrEqual(20);
+    });
+
+    test('give the same number of parameters', () => {
+      const wrong = known.filter(
+        ({ computed_params, entry }) =>
+          computed_params !== undefined && computed_params !== entry.totalParameters,
+      );
+      expect(
+        wrong.map(({ hf_id, computed_params, entry }) => [hf_id, computed_params, entry.totalParameters]),
+      ).toEqual([]);
+    });
+
+    test('give the same native context', () => {
+      const wrong = known.flatMap(({ hf_id, max_context, entry }) => {
+        const { native } = catalog.model(entry, hf_id).context;
+        return typeof max_context === 'number' && max_context !== native
+          ? [[hf_id, max_context, native]]
+          : [];
+      });
+      expect(wrong).toEqual([]);
+    });
+  },
+);
