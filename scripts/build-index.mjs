@@ -68,6 +68,9 @@ const gpus = readAll('gpus').flatMap(({ id, file, spec }) => {
     backend: spec.backend,
     multiprocessors: spec.multiprocessors,
     cardsPerNode: spec.cardsPerNode,
+    unified: spec.memory.unified,
+    powerWatts: spec.powerWatts,
+    priceUsd: spec.price?.usd,
     releaseYear: spec.releaseYear,
   };
   const options = (spec.memoryOptions ?? []).map(({ suffix, ...sizes }) => ({

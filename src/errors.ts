@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'contradiction'
   | 'impossible-layout'
   | 'engine-refuses'
+  | 'no-hardware'
   | 'not-understood'
   | 'network'
   | 'offline'

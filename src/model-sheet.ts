@@ -1,4 +1,5 @@
 import { plan } from './core/plan.js';
+import { usualQuants } from './core/quant/names.js';
 import { largestContextOf } from './core/resolve.js';
 import { type Setup, setups } from './core/setups.js';
 import { type Sheet, sheetOf } from './core/sheet.js';
@@ -6,9 +7,6 @@ import { withContext } from './core/solve/context.js';
 import { candidatesOf, type Planner } from './planner.js';
 import type { Model } from './schema/model.js';
 import type { Request } from './schema/request.js';
-
-/** Weight formats that people choose among. */
-const USUAL_QUANTS = ['BF16', 'Q8_0', 'Q6_K', 'Q5_K_M', 'Q4_K_M', 'Q3_K_M', 'Q2_K'];
 
 /** The contexts that a sheet shows; a model that holds fewer has its own range. */
 const LONG_CONTEXTS = [1024, 499_712, 1_000_448];
@@ -63,8 +61,8 @@ async function gridOf(planner: Planner, model: Model, name: string): Promise<Gri
   const most = largestContextOf(model);
   const usual =
     most >= LONG_CONTEXTS.at(-1)! ? LONG_CONTEXTS : [...CONTEXTS.filter((tokens) => tokens < most), most];
-  const released = (await planner.ask({ model: name })).question.quant;
-  const quants = USUAL_QUANTS.includes(released) ? USUAL_QUANTS : [released, ...USUAL_QUANTS];
+  const { question } = await planner.ask({ model: name });
+  const quants = usualQuants(question);
   const rows = quants.map(async (quant): Promise<GridRow | undefined> => {
     const { prepared, question } = await planner.ask({ model: name, quant });
     const totalAt = (contextTokens: number) =>

@@ -29,6 +29,8 @@ export interface Planner {
   readonly catalog: Catalog;
   /** @throws InputError for a name that is not known or a request that is wrong */
   ask(request: Request): Promise<Asked>;
+  /** Loads a model once; what comes back answers requests about it at once. @throws InputError as `ask` */
+  asker(name: string): Promise<(request: Request) => Asked>;
   /** @throws InputError as `ask`, and where the engine refuses */
   plan(request: Request): Promise<Plan>;
   /** Every formula behind the plan of a request, with its numbers. */
@@ -55,11 +57,10 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
     return known;
   };
 
-  const ask = async (request: Request): Promise<Asked> => {
+  const askKnown = ({ spec, name }: Found, request: Request): Asked => {
     const engineId = engineOf(catalog, request.engine);
     const engine = engines.get(engineId) ?? catalog.engine(catalog.findEngine(engineId)!);
     engines.set(engineId, engine);
-    const { spec, name } = models.get(request.model) ?? (await find(request.model));
     const choice = chooseQuant(request.quant, spec, engine);
     if (choice.kind === 'other-engine') throw otherEngine(choice, request.engine);
     const imatrix = request.imatrix ?? false;
@@ -84,9 +85,16 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
     };
   };
 
+  const ask = async (request: Request): Promise<Asked> =>
+    askKnown(models.get(request.model) ?? (await find(request.model)), request);
+
   return {
     catalog,
     ask,
+    asker: async (name) => {
+      const found = await find(name);
+      return (request) => askKnown(found, { ...request, model: name });
+    },
     model: async (name) => (await find(name)).spec,
     plan: async (request) => {
       const { prepared, question, notes } = await ask(request);
@@ -230,6 +238,7 @@ function cardMemory(entry: GpuEntry, memoryBytes: number | undefined) {
     usableBytes: memoryBytes ?? entry.usableBytes,
     ...(entry.backend ? { backend: entry.backend } : {}),
     ...(entry.multiprocessors ? { multiprocessors: entry.multiprocessors } : {}),
+    ...(entry.unified ? { unified: true } : {}),
   };
 }
 

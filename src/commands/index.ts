@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { batch } from './batch.js';
 import { engines } from './engines.js';
+import { fit } from './fit.js';
 import { gpus } from './gpus.js';
 import { models } from './models.js';
 import type { Outside } from './outside.js';
@@ -18,6 +19,7 @@ export type CommandDefinition = (
 /** Everything that can be asked: one line each. */
 export const COMMANDS: Readonly<Record<string, CommandDefinition>> = {
   vram,
+  fit,
   models,
   gpus,
   quants,

@@ -9,6 +9,8 @@ export interface PlannedDevice {
   readonly usableBytes?: number;
   readonly backend?: string;
   readonly multiprocessors?: number;
+  /** Its memory is the host's own. */
+  readonly unified?: boolean;
   /** How the request named it, for the echo. */
   readonly echo: NonNullable<Request['devices']>[number];
 }

@@ -14,10 +14,20 @@ export function envelope<K extends string, T extends object>(kind: K, { version,
   return { schemaVersion: 1 as const, kind, generator: { name: 'llmspec' as const, version, data }, ...body };
 }
 
+/** What an entry of a list says of a plan: enough to judge it, and the request to plan it again. */
+export const planBody = ({ request, verdict, memory, bounds, notes }: Plan) => ({
+  request,
+  verdict,
+  totalBytes: memory.totalBytes,
+  bounds,
+  notes: notes.map(worded),
+});
+
+const worded = ({ code, args }: Plan['notes'][number]) => ({ code, args, message: noteWords(code, args) });
+
 /** A plan as the document that `vram --json` and `batch` write. */
 export function planDocument(plan: Plan, generator: Generator, id: unknown = null): PlanDocument {
-  const notes = plan.notes.map(({ code, args }) => ({ code, args, message: noteWords(code, args) }));
-  return envelope('plan', generator, { id: id ?? null, ...plan, notes });
+  return envelope('plan', generator, { id: id ?? null, ...plan, notes: plan.notes.map(worded) });
 }
 
 /** An error as a document. */

@@ -116,6 +116,10 @@ const ERRORS: Record<ErrorCode, (args: ErrorArgs) => Words> = {
     message: `${text(args.engine)} does not start with these settings: "${text(args.words)}".`,
     hint: 'It says so itself; change the setting that it names.',
   }),
+  'no-hardware': () => ({
+    message: 'No hardware with a limit was named.',
+    hint: 'Say --gpu 2x4090, --gpu 24GiB, or --cpu --ram 64GiB.',
+  }),
   'not-understood': (args) => ({
     message: args.what
       ? `${text(args.path)} is ${text(args.what)}${args.field ? ` (${text(args.field)})` : ''}, which is not read yet.`

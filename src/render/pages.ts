@@ -1,6 +1,7 @@
 // Everything that makes text for people, loaded at once and only when somebody will read it.
 export { renderCsv } from './csv.js';
 export { enginePage, enginesPage } from './engines.js';
+export { fitCataloguePage, fitPage } from './fit.js';
 export { gpuPage, gpusPage } from './gpus.js';
 export { renderMarkdown } from './markdown.js';
 export { modelPage, modelsPage } from './models.js';

@@ -32,6 +32,9 @@ export interface GpuEntry extends Entry {
   readonly backend?: string;
   readonly multiprocessors?: number;
   readonly cardsPerNode?: number;
+  readonly unified?: true;
+  readonly powerWatts?: number;
+  readonly priceUsd?: number;
   readonly releaseYear?: number;
 }
 

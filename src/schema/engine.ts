@@ -16,6 +16,8 @@ export const engineSchema = z.strictObject({
     default: z.string().min(1),
     /** Short names and the exact format each means here. */
     short: z.record(z.string(), z.string().min(1)),
+    /** What people choose among, best first. */
+    usual: z.array(z.string().min(1)).min(1),
     /** For models released quantised: the format that the default and 4-bit short names mean. */
     released: z.record(z.string(), z.string().min(1)),
     /** Formats that only other engines read, and the nearest one here. */

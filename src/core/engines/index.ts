@@ -1,5 +1,6 @@
 import type { Model } from '../../schema/model.js';
 import type { Quant } from '../../schema/quant.js';
+import type { PlanDocument } from '../../schema/result.js';
 import type { CachePart } from '../cache/index.js';
 import type { Note, PlannedDevice, ResolvedRequest } from '../request.js';
 import type { Role } from '../tensors/index.js';
@@ -50,6 +51,8 @@ export interface EngineRules<Prepared> {
   readonly readOptions: (given: OptionValues) => OptionValues;
   readonly prepare: (model: Model, architectureName: string, quant: Quant, imatrix: boolean) => Prepared;
   readonly use: (prepared: Prepared, request: ResolvedRequest) => EngineUse;
+  /** The command line that starts the engine as planned. */
+  readonly flags: (request: PlanDocument['request']) => string[];
   readonly explain: (prepared: Prepared, request: ResolvedRequest, use: EngineUse) => Explanation[];
 }
 

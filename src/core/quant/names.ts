@@ -43,3 +43,21 @@ export function chooseQuant(
 
 /** `AWQ-g64` is AWQ in groups of 64. */
 const withoutGroup = (name: string): string => name.replace(/-g\d+$/, '');
+
+/**
+ * The formats that people choose among for a model, best first. A model released quantised gains nothing
+ * from more bits than it has: its released format leads, and only smaller ones follow.
+ *
+ * @example usualQuants({ engine: llamaCpp, quant: 'MXFP4_MOE' }) // ['MXFP4_MOE', 'Q4_K_M', ...]
+ */
+export function usualQuants({
+  engine,
+  model,
+}: {
+  engine: Engine;
+  model: Pick<Model, 'releasedFormat'>;
+}): string[] {
+  const { usual, released, default: standard } = engine.quants;
+  const own = released[model.releasedFormat ?? ''];
+  return own ? [own, ...usual.slice(usual.indexOf(standard) + 1)] : [...usual];
+}

@@ -1,5 +1,6 @@
 import { type Prepared, plan } from '../plan.js';
 import { largestContextOf, type Question } from '../resolve.js';
+import { largest } from './largest.js';
 
 /** llama.cpp rounds a context up to this many tokens: what lies between costs the same. */
 const STEP = 256;
@@ -10,22 +11,26 @@ export function withContext(question: Question, contextTokens: number): Question
   return { ...question, request: { ...question.request, contextTokens, options } };
 }
 
+/** Whether a plan holds; the caller may ask for more than that it fits. */
+export type Holds = (prepared: Prepared, question: Question) => boolean;
+
+const fits: Holds = (prepared, question) => plan(prepared, question).verdict.fits === true;
+
 /**
- * The largest context that still fits, in tokens, up to the model's own; `undefined` where not even the
+ * The largest context that still holds, in tokens, up to the model's own; `undefined` where not even the
  * smallest does. More context never needs less cache, so halving the range finds it.
  *
  * @example largestContext(prepared, question) // 131072
  */
-export function largestContext(prepared: Prepared, question: Question): number | undefined {
+export function largestContext(
+  prepared: Prepared,
+  question: Question,
+  holds: Holds = fits,
+): number | undefined {
   const most = largestContextOf(question.model);
-  const fits = (contextTokens: number): boolean =>
-    plan(prepared, withContext(question, contextTokens)).verdict.fits === true;
-  if (fits(most)) return most;
-  let [yes, no] = [0, Math.ceil(most / STEP)];
-  while (no - yes > 1) {
-    const middle = Math.floor((yes + no) / 2);
-    if (fits(middle * STEP)) yes = middle;
-    else no = middle;
-  }
-  return yes > 0 ? yes * STEP : undefined;
+  if (holds(prepared, withContext(question, most))) return most;
+  const steps = largest(1, Math.ceil(most / STEP) - 1, (step) =>
+    holds(prepared, withContext(question, step * STEP)),
+  );
+  return steps === undefined ? undefined : steps * STEP;
 }

@@ -4,6 +4,7 @@ import type { Role } from '../../tensors/index.js';
 import type { DeviceUse, EngineRules, EngineUse } from '../index.js';
 import { computeBuffers, type Estimate } from './compute.js';
 import { explain } from './explain.js';
+import { llamaCppFlags } from './flags.js';
 import { cacheBytes } from './kv-cache.js';
 import { notesOf } from './notes.js';
 import { OPTIONS, readOptions } from './options.js';
@@ -15,7 +16,14 @@ import { type Settings, settingsOf } from './settings.js';
 const LOGIT_BYTES = 4;
 
 /** llama.cpp as a rule set: `docs/formulas.md` has every rule with its source. */
-export const llamaCpp: EngineRules<PreparedModel> = { options: OPTIONS, readOptions, prepare, use, explain };
+export const llamaCpp: EngineRules<PreparedModel> = {
+  options: OPTIONS,
+  readOptions,
+  prepare,
+  use,
+  explain,
+  flags: llamaCppFlags,
+};
 
 /** What the engine allocates on every device for a request. */
 function use(prepared: PreparedModel, request: ResolvedRequest): EngineUse {

@@ -1,0 +1,86 @@
+import { type Fit, fit, holds } from './core/fit.js';
+import { type Plan, plan } from './core/plan.js';
+import { usualQuants } from './core/quant/names.js';
+import { largestContext, withContext } from './core/solve/context.js';
+import { InputError } from './errors.js';
+import { candidatesOf, type Planner } from './planner.js';
+import type { Request } from './schema/request.js';
+
+/**
+ * What given hardware carries of one model.
+ *
+ * @throws InputError `no-hardware` where none with a limit is named, and as `planner.ask`
+ */
+export async function fitModel(planner: Planner, request: Request): Promise<Fit> {
+  refuseNoLimit(request);
+  const asker = await planner.asker(request.model);
+  const { prepared, question } = asker(request);
+  const inQuants = usualQuants(question).map((quant) => ({
+    quant,
+    trial: () => asker({ ...request, quant }),
+  }));
+  const candidates = candidatesOf(planner.catalog, question.engine);
+  return fit({
+    trial: { prepared, question },
+    quantAsked: request.quant !== undefined,
+    inQuants,
+    candidates,
+  });
+}
+
+function refuseNoLimit({ devices, hostMemoryBytes, limits }: Request): void {
+  const limited =
+    devices?.some((device) => !('gpu' in device) || device.gpu !== null) || hostMemoryBytes || limits;
+  if (!limited) throw new InputError('no-hardware');
+}
+
+/** A model of the catalogue at the best format that hardware carries, or why it carries none. */
+export interface Runnable {
+  readonly model: string;
+  readonly totalParameters: number;
+  readonly plan?: Plan;
+  /** Largest context at that format, tokens. */
+  readonly maxContextTokens?: number;
+  /** What the smallest format lacks, bytes. */
+  readonly lackingBytes?: number;
+}
+
+/**
+ * Which models of the catalogue run on given hardware, each at its best format for the asked context and then
+ * at its largest context; the largest models first, then what does not run.
+ *
+ * @throws InputError `no-hardware`
+ */
+export async function fitCatalogue(planner: Planner, request: Omit<Request, 'model'>): Promise<Runnable[]> {
+  refuseNoLimit({ ...request, model: '' });
+  const rows: Runnable[] = [];
+  for (const { id, totalParameters } of planner.catalog.models) {
+    const asker = await planner.asker(id);
+    rows.push({ model: id, totalParameters, ...bestOf(asker, { ...request, model: id }) });
+  }
+  return rows.sort(
+    (a, b) =>
+      Number(b.plan !== undefined) - Number(a.plan !== undefined) || b.totalParameters - a.totalParameters,
+  );
+}
+
+type Asker = Awaited<ReturnType<Planner['asker']>>;
+
+function bestOf(asker: Asker, request: Request): Omit<Runnable, 'model' | 'totalParameters'> {
+  const { question: usual } = asker(request);
+  const quants = request.quant === undefined ? usualQuants(usual) : [request.quant];
+  let lackingBytes: number | undefined;
+  for (const quant of quants) {
+    const { prepared, question } = asker({ ...request, quant });
+    const answer = plan(prepared, question);
+    if (!holds(answer)) {
+      lackingBytes = Math.max(...answer.memory.devices.map(({ headroomBytes = 0 }) => -headroomBytes));
+      continue;
+    }
+    const maxContextTokens = largestContext(prepared, question, (ready, asked) => holds(plan(ready, asked)));
+    const most =
+      maxContextTokens === undefined ? answer : plan(prepared, withContext(question, maxContextTokens));
+    return { plan: most, ...(maxContextTokens === undefined ? {} : { maxContextTokens }) };
+  }
+  return lackingBytes === undefined ? {} : { lackingBytes };
+}
