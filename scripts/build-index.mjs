@@ -61,6 +61,7 @@ const gpus = readAll('gpus').flatMap(({ id, file, spec }) => {
     segment: spec.segment,
     aliases: spec.aliases ?? [],
     boards: spec.boards,
+    sizes: spec.memoryOptions ? true : undefined,
     capacityBytes: spec.memory.capacityBytes,
     capacityEstimated: spec.memory.capacityEstimated,
     usableBytes: spec.memory.usableBytes,
@@ -80,6 +81,7 @@ const gpus = readAll('gpus').flatMap(({ id, file, spec }) => {
     name: `${spec.name} ${suffix.slice(0, -2)} GB`,
     aliases: entry.aliases.map((alias) => `${alias}-${suffix}`),
     boards: undefined,
+    sizes: undefined,
   }));
   return [entry, ...options];
 });
@@ -97,6 +99,8 @@ const engines = readAll('engines').map(({ id, file, spec }) => ({
   aliases: spec.aliases ?? [],
 }));
 
+const priceLists = readAll('prices').map(({ id, file }) => ({ id, file }));
+
 const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
-const catalog = { version, data: hash.digest('hex').slice(0, 12), models, gpus, quants, engines };
+const catalog = { version, data: hash.digest('hex').slice(0, 12), models, gpus, quants, engines, priceLists };
 writeFileSync(new URL('dist/catalog.json', root), JSON.stringify(catalog));

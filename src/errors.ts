@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'impossible-layout'
   | 'engine-refuses'
   | 'no-hardware'
+  | 'too-many-rows'
   | 'not-understood'
   | 'network'
   | 'offline'

@@ -1,4 +1,4 @@
-import { type Fit, fit, holds } from './core/fit.js';
+import { type Fit, holds, whatFits } from './core/fit.js';
 import { type Plan, plan } from './core/plan.js';
 import { usualQuants } from './core/quant/names.js';
 import { largestContext, withContext } from './core/solve/context.js';
@@ -20,7 +20,7 @@ export async function fitModel(planner: Planner, request: Request): Promise<Fit>
     trial: () => asker({ ...request, quant }),
   }));
   const candidates = candidatesOf(planner.catalog, question.engine);
-  return fit({
+  return whatFits({
     trial: { prepared, question },
     quantAsked: request.quant !== undefined,
     inQuants,

@@ -245,7 +245,7 @@ function cardMemory(entry: GpuEntry, memoryBytes: number | undefined) {
 /** Cards that the engine runs on, as setups may use them. */
 export function candidatesOf({ gpus }: Catalog, { vendors }: Engine): Candidate[] {
   return gpus
-    .filter(({ vendor }) => vendors.includes(vendor))
+    .filter(({ vendor, sizes }) => vendors.includes(vendor) && !sizes)
     .map((entry) => ({
       ...cardMemory(entry, undefined),
       gpu: entry.id,

@@ -5,6 +5,7 @@ import type { EngineEntry, Entry, GpuEntry, ModelEntry, QuantEntry } from '../sc
 import type { Engine } from '../schema/engine.js';
 import type { Gpu } from '../schema/gpu.js';
 import type { Architecture, Model, ModelFile } from '../schema/model.js';
+import type { PriceList } from '../schema/price.js';
 import type { Quant } from '../schema/quant.js';
 import { nearMisses, normalised } from './names.js';
 
@@ -15,6 +16,7 @@ interface Index {
   readonly gpus: readonly GpuEntry[];
   readonly quants: readonly QuantEntry[];
   readonly engines: readonly EngineEntry[];
+  readonly priceLists: readonly Entry[];
 }
 
 /** The shipped facts: an index of names in memory, one file read for what is asked. */
@@ -30,6 +32,8 @@ export interface Catalog extends Index {
   gpu(entry: GpuEntry): Gpu;
   quant(entry: QuantEntry): Quant;
   engine(entry: EngineEntry): Engine;
+  /** The price lists of machines for rent. */
+  prices(): PriceList[];
   /** The geometry of the catalogue's model with this id. */
   architecture(id: string): Architecture;
 }
@@ -71,6 +75,7 @@ export function openCatalog(): Catalog {
     gpu: (entry) => read<Gpu>(entry),
     quant: (entry) => read<Quant>(entry),
     engine: (entry) => read<Engine>(entry),
+    prices: () => index.priceLists.map((entry) => read<PriceList>(entry)),
   };
 }
 

@@ -27,8 +27,9 @@ export interface PlanningFlags {
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
 
-/** Adds the flags that say what is planned. */
-export function planningFlags(command: Command): Command {
+/** Adds the flags that say what is planned; `devices: false` where the command finds the devices itself. */
+export function planningFlags(command: Command, { devices = true } = {}): Command {
+  if (devices) deviceFlags(command);
   return command
     .option('-q, --quant <format>', 'weight format: q4, Q4_K_M, f16 … (default: the usual one)')
     .option('-c, --ctx <tokens>', 'tokens one sequence may hold: 8192, 128k, max (default: 8k)')
@@ -38,8 +39,6 @@ export function planningFlags(command: Command): Command {
     .option('--kv <type>', 'cache type of keys and values: f16, q8_0, q4_0 …')
     .option('--kv-k <type>', 'cache type of keys')
     .option('--kv-v <type>', 'cache type of values')
-    .option('--gpu <what>', 'rtx-4090, 2x4090, 24GiB, 4xany; repeat for mixed machines', collect)
-    .option('--cpu', 'no GPU')
     .option('--ram <size>', 'host memory, such as 64GiB')
     .option('--max-memory <size>', 'limit: 300GiB in all, or per-device=80GiB', collect)
     .option('--set <key=value>', "an engine's own setting, such as ubatch-size=2048; repeatable", collect)
@@ -47,6 +46,12 @@ export function planningFlags(command: Command): Command {
     .option('--file-size <size>', 'weight bytes of a custom mix, such as 22.3GiB')
     .option('--allow-context-overflow', "take a context above the model's own")
     .option('--offline', 'never ask the network (this command never does)');
+}
+
+function deviceFlags(command: Command): void {
+  command
+    .option('--gpu <what>', 'rtx-4090, 2x4090, 24GiB, 4xany; repeat for mixed machines', collect)
+    .option('--cpu', 'no GPU');
 }
 
 /**
@@ -92,7 +97,7 @@ function kvTypesFrom({ kv, kvK, kvV }: PlanningFlags): Pick<Request, 'kvTypeK' |
 }
 
 /** A whole number above zero. */
-function parseCount(text: string, what: string): number {
+export function parseCount(text: string, what: string): number {
   const count = /^\d+$/.test(text) ? Number(text) : 0;
   if (!Number.isSafeInteger(count) || count < 1)
     throw new InputError('bad-number', { what, text, expected: 'a whole number from 1' });

@@ -1,12 +1,15 @@
 import type { Command } from 'commander';
 import { batch } from './batch.js';
+import { compare } from './compare.js';
 import { engines } from './engines.js';
 import { fit } from './fit.js';
 import { gpus } from './gpus.js';
 import { models } from './models.js';
 import type { Outside } from './outside.js';
 import { quants } from './quants.js';
+import { recommend } from './recommend.js';
 import { schema } from './schema.js';
+import { sweep } from './sweep.js';
 import { vram } from './vram.js';
 
 /** A command adds itself to the program; its action returns the exit code through `done`. */
@@ -20,6 +23,9 @@ export type CommandDefinition = (
 export const COMMANDS: Readonly<Record<string, CommandDefinition>> = {
   vram,
   fit,
+  recommend,
+  compare,
+  sweep,
   models,
   gpus,
   quants,

@@ -55,9 +55,9 @@ const SMALLER_CACHES = ['q8_0', 'q4_0'];
  * What given hardware carries: as asked and how much more, or else the smallest changes that make it fit, in
  * order of harm.
  *
- * @example fit(input).options.map(({ kind, value }) => [kind, value]) // [['as-asked', 8192], ['longer-context', 64000], ...]
+ * @example whatFits(input).options.map(({ kind, value }) => [kind, value]) // [['as-asked', 8192], ['longer-context', 64000], ...]
  */
-export function fit(input: FitInput): Fit {
+export function whatFits(input: FitInput): Fit {
   const { trial } = input;
   const { flags } = ENGINES[trial.prepared.engineId];
   const asked = plan(trial.prepared, trial.question);

@@ -6,12 +6,12 @@ export function renderCsv(table: Table): string {
   const shown = table.columns
     .map((column, index) => ({ column, index }))
     .filter(({ column }) => column.kind !== 'bar');
-  const lines = [
-    shown.map(({ column }) => column.id),
-    ...table.rows.map((row) => shown.map(({ index }) => field(row[index]))),
-  ];
-  return `${lines.map((cells) => cells.join(',')).join('\n')}\n`;
+  const header = csvLine(shown.map(({ column }) => column.id));
+  return header + table.rows.map((row) => csvLine(shown.map(({ index }) => row[index]))).join('');
 }
+
+/** One line of CSV. */
+export const csvLine = (cells: readonly Cell[]): string => `${cells.map(field).join(',')}\n`;
 
 function field(cell: Cell): string {
   if (cell === null || cell === undefined) return '';

@@ -25,6 +25,18 @@ export const planBody = ({ request, verdict, memory, bounds, notes }: Plan) => (
 
 const worded = ({ code, args }: Plan['notes'][number]) => ({ code, args, message: noteWords(code, args) });
 
+/** A row of a grid: a plan, or why there is none. */
+export const rowBody = ({ request, plan, error }: RowResult) =>
+  plan
+    ? { ...planBody(plan), parts: Object.fromEntries(plan.memory.parts.map(({ id, bytes }) => [id, bytes])) }
+    : { request, verdict: null, error: error && { code: error.code, ...errorWords(error.code, error.args) } };
+
+interface RowResult {
+  readonly request: object;
+  readonly plan?: Plan;
+  readonly error?: { readonly code: ErrorCode; readonly args: ErrorArgs };
+}
+
 /** A plan as the document that `vram --json` and `batch` write. */
 export function planDocument(plan: Plan, generator: Generator, id: unknown = null): PlanDocument {
   return envelope('plan', generator, { id: id ?? null, ...plan, notes: plan.notes.map(worded) });

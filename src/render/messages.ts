@@ -116,6 +116,10 @@ const ERRORS: Record<ErrorCode, (args: ErrorArgs) => Words> = {
     message: `${text(args.engine)} does not start with these settings: "${text(args.words)}".`,
     hint: 'It says so itself; change the setting that it names.',
   }),
+  'too-many-rows': (args) => ({
+    message: `That grid has ${grouped(Number(args.count))} rows; ${grouped(Number(args.most))} are the most.`,
+    hint: 'Shorten a list, or run it in parts.',
+  }),
   'no-hardware': () => ({
     message: 'No hardware with a limit was named.',
     hint: 'Say --gpu 2x4090, --gpu 24GiB, or --cpu --ram 64GiB.',

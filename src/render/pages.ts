@@ -1,5 +1,6 @@
 // Everything that makes text for people, loaded at once and only when somebody will read it.
-export { renderCsv } from './csv.js';
+export { comparePage } from './compare.js';
+export { csvLine, renderCsv } from './csv.js';
 export { enginePage, enginesPage } from './engines.js';
 export { fitCataloguePage, fitPage } from './fit.js';
 export { gpuPage, gpusPage } from './gpus.js';
@@ -7,4 +8,6 @@ export { renderMarkdown } from './markdown.js';
 export { modelPage, modelsPage } from './models.js';
 export { planPage } from './plan.js';
 export { quantPage, quantsPage } from './quants.js';
+export { recommendPage } from './recommend.js';
+export { sweepCells, sweepHeader, sweepPage } from './sweep.js';
 export { renderText } from './text.js';

@@ -25,6 +25,8 @@ export interface GpuEntry extends Entry {
   readonly segment: string;
   readonly aliases: readonly string[];
   readonly boards?: string;
+  /** Sold in several sizes, each an entry of its own. */
+  readonly sizes?: true;
   readonly capacityBytes: number;
   readonly capacityEstimated?: true;
   readonly usableBytes: number;

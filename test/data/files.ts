@@ -17,12 +17,18 @@ export interface DataFile {
   readonly value: any;
 }
 
+const namesBelow = (folder: string): string[] =>
+  readdirSync(new URL(`${folder}/`, DATA), { recursive: true })
+    .map((name) => String(name).replaceAll('\\', '/'))
+    .filter((name) => name.endsWith('.json'));
+
+/** Folders of data/ that hold files. */
+export const FOLDERS: readonly string[] = readdirSync(DATA, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && namesBelow(entry.name).length > 0)
+  .map(({ name }) => name);
+
 function filesOf(kind: Kind): DataFile[] {
-  const names = readdirSync(new URL(`${kind}/`, DATA), { recursive: true }).map((name) =>
-    String(name).replaceAll('\\', '/'),
-  );
-  return names
-    .filter((name) => name.endsWith('.json'))
+  return namesBelow(kind)
     .sort()
     .map((name) => {
       const path = `${kind}/${name}`;

@@ -8,7 +8,7 @@ import { engineSchema } from '../../src/schema/engine.js';
 import { gpuSchema } from '../../src/schema/gpu.js';
 import { type Architecture, modelSchema } from '../../src/schema/model.js';
 import { ggmlType, quantSchema } from '../../src/schema/quant.js';
-import { type DataFile, FILES, filesOfKind, KINDS, type Kind } from './files.js';
+import { type DataFile, FILES, FOLDERS, filesOfKind, KINDS, type Kind } from './files.js';
 
 type Rule = () => string[];
 
@@ -177,6 +177,9 @@ export const RULES: Record<string, Rule> = {
   }),
 
   'every kind has files': () => KINDS.filter((kind) => filesOfKind(kind).length === 0),
+
+  'every folder with files is a kind': () =>
+    FOLDERS.filter((folder) => !(KINDS as readonly string[]).includes(folder)),
 
   'the file name is the id': inFiles(FILES, ({ kind, id, value }) => {
     const said = kind === 'quants' || kind === 'engines' ? value.name.toLowerCase() : (value.id ?? id);

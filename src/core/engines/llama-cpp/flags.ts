@@ -1,42 +1,49 @@
 import type { PlanDocument } from '../../../schema/result.js';
 
+type Request = PlanDocument['request'];
+
+/** A switch that is on is the flag alone. */
+const whenOn = (flag: string, value: unknown): string => (value === true ? flag : '');
+
+/** A flag with its value, left out where the engine would take the same by itself. */
+const unless = (standard: unknown, flag: string, value: unknown): string =>
+  value === standard || value === undefined ? '' : `${flag} ${value}`;
+
 /**
  * The command line that starts the engine as planned, less the model's file.
  *
  * Flags whose value is the engine's own default are left out, except those that the engine would choose by
  * itself (`-c`, `-np`, `-ngl`, `--fit`). Source: `common/arg.cpp`.
  *
- * @example llamaCppFlags(plan.request) // ['llama-server', '-m', 'MODEL.gguf', '-c', '8192', ...]
+ * @example llamaCppFlags(plan.request) // ['llama-server', '-m MODEL.gguf', '-c 8192', '-np 1', '-ngl all', '--fit off']
  */
-export function llamaCppFlags({
-  contextTokens,
-  sequences,
-  kvTypeK,
-  kvTypeV,
-  options,
-  devices,
-}: PlanDocument['request']): string[] {
-  const autoSlots = options.parallel === 'auto';
-  const context = options['ctx-size'] ?? contextTokens * sequences;
-  const layers = typeof options['n-gpu-layers'] === 'number' ? options['n-gpu-layers'] : 'all';
+export function llamaCppFlags(request: Request): string[] {
+  const { kvTypeK, kvTypeV, options } = request;
   return [
     options.program === 'cli' ? 'llama-cli' : 'llama-server',
     '-m MODEL.gguf',
-    `-c ${context}`,
-    autoSlots ? '' : `-np ${sequences}`,
+    ...placementFlags(request),
+    unless('f16', '-ctk', kvTypeK),
+    unless('f16', '-ctv', kvTypeV),
+    unless('auto', '-fa', options['flash-attn']),
+    unless(512, '-ub', options['ubatch-size']),
+    unless(2048, '-b', options['batch-size']),
+    whenOn('--swa-full', options['swa-full']),
+    whenOn('-kvu', options['kv-unified']),
+    whenOn('--no-repack', options['no-repack']),
+  ].filter((flag) => flag !== '');
+}
+
+function placementFlags({ contextTokens, sequences, options, devices }: Request): string[] {
+  const layers = typeof options['n-gpu-layers'] === 'number' ? options['n-gpu-layers'] : 'all';
+  return [
+    `-c ${options['ctx-size'] ?? contextTokens * sequences}`,
+    options.parallel === 'auto' ? '' : `-np ${sequences}`,
     `-ngl ${devices.length === 0 ? 0 : layers}`,
     '--fit off',
-    kvTypeK === 'f16' ? '' : `-ctk ${kvTypeK}`,
-    kvTypeV === 'f16' ? '' : `-ctv ${kvTypeV}`,
-    options['flash-attn'] === 'auto' ? '' : `-fa ${options['flash-attn']}`,
-    options['ubatch-size'] === 512 ? '' : `-ub ${options['ubatch-size']}`,
-    options['batch-size'] === 2048 ? '' : `-b ${options['batch-size']}`,
-    options['cpu-moe'] === true ? '--cpu-moe' : '',
-    typeof options['n-cpu-moe'] === 'number' ? `--n-cpu-moe ${options['n-cpu-moe']}` : '',
-    options['swa-full'] === true ? '--swa-full' : '',
-    options['kv-unified'] === true ? '-kvu' : '',
-    options['split-mode'] === 'none' ? '-sm none' : '',
-    typeof options['tensor-split'] === 'string' ? `-ts ${options['tensor-split']}` : '',
-    options['no-repack'] === true ? '--no-repack' : '',
-  ].filter((flag) => flag !== '');
+    whenOn('--cpu-moe', options['cpu-moe']),
+    unless(undefined, '--n-cpu-moe', options['n-cpu-moe']),
+    unless('layer', '-sm', options['split-mode']),
+    unless(undefined, '-ts', options['tensor-split']),
+  ];
 }

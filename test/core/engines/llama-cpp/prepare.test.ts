@@ -88,4 +88,19 @@ describe('prepare', () => {
     expect(preparedToy(toy({ moe: MOE }, [['moe']])).largestExpertBytes).toBe(256);
     expect(preparedToy(wideToy(1)).largestExpertBytes).toBe(0);
   });
+
+  // The model type "70B" of llama.cpp: 80 layers of grouped-query attention. Its values get 5 bits in a mix of 3.
+  test.each([
+    ['80 layers of two heads a group', 80, { heads: 2, kvHeads: 1 }, 'llama', 80],
+    ['79 layers', 79, { heads: 2, kvHeads: 1 }, 'llama', 0],
+    ['80 layers with a key-value head for each head', 80, { heads: 2, kvHeads: 2 }, 'llama', 0],
+    ['80 layers of an architecture without that type', 80, { heads: 2, kvHeads: 1 }, 'llama4', 0],
+  ])('gives values more bits in %s', (_, layers, heads, family, values) => {
+    const { blocks } = wideToy(1);
+    const architecture = wideToy(layers, {
+      blocks: { ...blocks, attention: { kind: 'full', headDim: 128, ...heads } },
+    });
+    const { tensorTypes } = preparedToy(architecture, { quant: 'Q3_K_S', family });
+    expect(tensorTypes.get('Q5_K')?.count ?? 0).toBe(values);
+  });
 });

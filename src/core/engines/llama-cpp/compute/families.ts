@@ -17,8 +17,8 @@ export interface GraphFamily {
   readonly scales?: readonly ('embedding' | 'residual' | 'queries' | 'logits')[];
   /** Layers without rope scale their queries by position. */
   readonly scalesByPosition?: true;
-  /** Queries and keys are normalised after rope, without weights, up to this many experts. */
-  readonly plainNormUpToExperts?: number;
+  /** Queries and keys are normalised after rope, without weights, unless there are this many experts. */
+  readonly plainNormUnlessExperts?: number;
   /** Rows of logits are chosen not in the last layer but behind it, or behind the last norm. */
   readonly choosesRows?: 'afterLayers' | 'afterNorm';
   /** The norm before the mixer enters the graph on its own. */
@@ -34,7 +34,7 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   llama4: {
     routing: { gating: 'sigmoid', weighsInput: true },
     scalesByPosition: true,
-    plainNormUpToExperts: 127,
+    plainNormUnlessExperts: 128,
   },
   qwen3: {},
   qwen3moe: { routing: { gating: 'softmax', normalised: true } },

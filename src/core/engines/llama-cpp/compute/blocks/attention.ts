@@ -77,11 +77,10 @@ function positioned(build: Build, block: Attention, q: Tensor, k: Tensor, layer:
 
 /** `src/models/llama4.cpp:load_arch_hparams`: use_kq_norm goes by the number of experts. */
 function hasPlainNorm({ architecture, family }: Build): boolean {
-  if (family.plainNormUpToExperts === undefined) return false;
-  const experts = Object.values(architecture.blocks).map((block) =>
-    block.kind === 'moe' ? block.experts : 0,
+  if (family.plainNormUnlessExperts === undefined) return false;
+  return !Object.values(architecture.blocks).some(
+    (block) => block.kind === 'moe' && block.experts === family.plainNormUnlessExperts,
   );
-  return Math.max(...experts) <= family.plainNormUpToExperts;
 }
 
 interface States {

@@ -14,7 +14,7 @@ export function latent(build: Build, block: Latent, cur: Tensor, layer: number):
   const { kvRank, ropeDim } = block;
   const { tokens, cells, streams } = build.sizes;
   const joint = mulMat(weight(build, 'attn_kv_a_mqa.weight', layer), cur);
-  const positions = rope(columnsAfter(joint, ropeDim), build.positions());
+  const positions = rope(headColumns(joint, ropeDim, 1), build.positions());
   const compressed = norm(build, columns(joint, kvRank), 'attn_kv_a_norm.weight', layer);
   const values = reshape(compressed, [kvRank, 1, tokens]);
   const keys = concat(values, positions);
@@ -37,9 +37,6 @@ export function latent(build: Build, block: Latent, cur: Tensor, layer: number):
   });
   return mulMat(weight(build, 'attn_output.weight', layer), mixed);
 }
-
-/** The rotary part of the fused projection: one head. */
-const columnsAfter = (joint: Tensor, ropeDim: number): Tensor => headColumns(joint, ropeDim, 1);
 
 function absorbedQueries(build: Build, block: Latent, cur: Tensor, layer: number): Tensor {
   const { heads, nopeDim, ropeDim } = block;
