@@ -10,7 +10,7 @@ export function requestEcho(request: ResolvedRequest, backend: string): PlanDocu
   const { devices, options, ...rest } = request;
   return {
     ...rest,
-    devices: devices.map(({ echo }) => echo),
+    devices: devices.map(({ echo, count }) => ({ ...echo, count })),
     options: { ...options, backend },
   };
 }

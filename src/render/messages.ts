@@ -124,6 +124,22 @@ const ERRORS: Record<ErrorCode, (args: ErrorArgs) => Words> = {
     message: 'No hardware with a limit was named.',
     hint: 'Say --gpu 2x4090, --gpu 24GiB, or --cpu --ram 64GiB.',
   }),
+  'no-config': (args) => ({
+    message: `There is no file of checks here or in a folder above: ${list(args.known).slice(0, 2).join(', ')} …`,
+    hint: 'Write a first one with `llmspec init`, or give its path: llmspec check <file>.',
+  }),
+  'bad-row': (args) => ({
+    message: [`The row "${text(args.name)}" is wrong.`, ...list(args.list)].join('\n'),
+    hint: 'The shape of a row: `llmspec schema check-config`.',
+  }),
+  'too-many-checks': (args) => ({
+    message: `${text(args.path)} makes ${grouped(Number(args.rows))} rows, and ${grouped(Number(args.most))} are the most; the row in line ${text(args.line)} alone makes ${grouped(Number(args.ofRow))}.`,
+    hint: 'Every value of a list makes a row: shorten the lists of that row, or split the file.',
+  }),
+  'no-baseline': (args) => ({
+    message: `The baseline "${text(args.name)}" cannot be used: ${text(args.problem)}.`,
+    hint: 'Give a file that `--write-baseline` wrote, or a git ref such as main; in CI, fetch it first (fetch-depth: 0).',
+  }),
   'not-understood': (args) => ({
     message: args.what
       ? `${text(args.path)} is ${text(args.what)}${args.field ? ` (${text(args.field)})` : ''}, which is not read yet.`

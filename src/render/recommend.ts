@@ -9,7 +9,7 @@ import type {
 } from '../core/recommend.js';
 import { formatBytes } from '../units/bytes.js';
 import { grouped } from '../units/numbers.js';
-import type { Document, Table } from './document.js';
+import type { Cell, Column, Document, Table } from './document.js';
 
 interface Asked {
   readonly by: Objective;
@@ -55,41 +55,57 @@ export function recommendPage(
 }
 
 function optionsTable(options: readonly Recommendation[], { constraints }: Asked): Table {
-  const rent = options.some(({ offer }) => offer);
+  const columns = COLUMNS.filter(({ shown = () => true }) => shown(options, constraints));
   return {
-    columns: [
-      { id: 'count', name: 'Cards', kind: 'number' },
-      { id: 'gpu', name: 'GPU', kind: 'text' },
-      { id: 'headroom_bytes', name: 'Free', kind: 'bytes' },
-      { id: 'level', name: '', kind: 'text' },
-      ...(constraints.cloud
-        ? []
-        : [
-            { id: 'price_usd', name: 'Launch USD', kind: 'number' } as const,
-            { id: 'power_watts', name: 'W', kind: 'number' } as const,
-          ]),
-      ...(rent
-        ? [
-            { id: 'usd_per_hour', name: 'USD/h', kind: 'text' } as const,
-            { id: 'instance', name: 'Instance', kind: 'text' } as const,
-          ]
-        : []),
-    ],
-    rows: options.map(({ count, gpu, headroomBytes, plan, priceUsd, powerWatts, offer }) => [
-      count,
-      gpu,
-      headroomBytes,
-      plan.verdict.level === 'tight' ? 'tight' : '',
-      ...(constraints.cloud ? [] : [priceUsd, powerWatts]),
-      ...(rent
-        ? [
-            offer ? offer.usdPerHour.toFixed(2) : null,
-            offer ? `${offer.provider} ${offer.instance}${offer.kind === 'spot' ? ', spot' : ''}` : null,
-          ]
-        : []),
-    ]),
+    columns: columns.map(({ column }) => column),
+    rows: options.map((option) => columns.map(({ cell }) => cell(option))),
   };
 }
+
+interface OptionColumn {
+  readonly column: Column;
+  readonly cell: (option: Recommendation) => Cell;
+  readonly shown?: (options: readonly Recommendation[], constraints: Constraints) => boolean;
+}
+
+const owned: OptionColumn['shown'] = (_, { cloud }) => !cloud;
+const rented: OptionColumn['shown'] = (options) => options.some(({ offer }) => offer);
+
+const instanceWords = ({ provider, instance, kind }: Offer): string =>
+  `${provider} ${instance}${kind === 'spot' ? ', spot' : ''}`;
+
+const COLUMNS: readonly OptionColumn[] = [
+  { column: { id: 'count', name: 'Cards', kind: 'number' }, cell: ({ count }) => count },
+  { column: { id: 'gpu', name: 'GPU', kind: 'text' }, cell: ({ gpu }) => gpu },
+  {
+    column: { id: 'headroom_bytes', name: 'Free', kind: 'bytes' },
+    cell: ({ headroomBytes }) => headroomBytes,
+  },
+  {
+    column: { id: 'level', name: '', kind: 'text' },
+    cell: ({ plan }) => (plan.verdict.level === 'tight' ? 'tight' : ''),
+  },
+  {
+    column: { id: 'price_usd', name: 'Launch USD', kind: 'number' },
+    cell: ({ priceUsd }) => priceUsd,
+    shown: owned,
+  },
+  {
+    column: { id: 'power_watts', name: 'W', kind: 'number' },
+    cell: ({ powerWatts }) => powerWatts,
+    shown: owned,
+  },
+  {
+    column: { id: 'usd_per_hour', name: 'USD/h', kind: 'text' },
+    cell: ({ offer }) => offer?.usdPerHour.toFixed(2),
+    shown: rented,
+  },
+  {
+    column: { id: 'instance', name: 'Instance', kind: 'text' },
+    cell: ({ offer }) => offer && instanceWords(offer),
+    shown: rented,
+  },
+];
 
 const CHANGES: Record<Alternative['change'], (value: Alternative['value']) => string> = {
   'one-more-card': () => 'one more card',

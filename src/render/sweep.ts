@@ -71,17 +71,17 @@ export function devicesText(devices: GridRow['request']['devices']): string {
 export function sweepPage(rows: readonly GridRow[], count: number): Document {
   const columns = sweepHeader();
   const cells = rows.map(sweepCells);
-  // A refused row does not say what it would have had: only the planned ones count.
-  const planned = rows.flatMap((row, index) => (row.plan ? [cells[index]!] : []));
+  // A refused row leaves open what it would have had.
+  const first = cells[rows.findIndex(({ plan }) => plan)] ?? cells[0];
   const isShared = (index: number): boolean =>
-    planned.length > 1 && planned.every((row) => row[index] === planned[0]?.[index]);
+    cells.length > 1 && cells.every((row) => row[index] === first?.[index] || row[index] === undefined);
   const shown = columns
     .map((_, index) => index)
     .filter(
       (index) => columns[index]!.id !== 'reason' && !(isShared(index) && columns[index]!.kind !== 'bytes'),
     );
   const shared = columns.flatMap((column, index) =>
-    isShared(index) && SHARED[column.id] ? [SHARED[column.id]!(planned[0]?.[index])] : [],
+    isShared(index) && SHARED[column.id] ? [SHARED[column.id]!(first?.[index])] : [],
   );
   const reasons = [...new Set(cells.flatMap((row) => row.at(-1) ?? []))];
   return {

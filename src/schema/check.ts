@@ -216,3 +216,19 @@ export const baselineSchema = z.object({
 export type CheckDocument = z.infer<typeof checkSchema>;
 export type CheckRow = CheckDocument['rows'][number];
 export type Baseline = z.infer<typeof baselineSchema>;
+
+/** What a row asks of its plan beyond the limits of the request. */
+export interface Expectations {
+  /** Whether every device must hold its share; left out: where one has a memory. */
+  readonly fits?: boolean;
+  /** Most bytes of a part, such as `kvCache` or `weights.routedExperts`. */
+  readonly parts: Readonly<Record<string, number>>;
+  readonly contextTokens?: number | 'max';
+  readonly sequences?: number;
+}
+
+/** How much may grow since the baseline: a share of what it was, or bytes. */
+export type Allowance = { readonly share: number } | { readonly bytes: number };
+
+/** By `total`, `device` or part. */
+export type Allowances = Readonly<Record<string, Allowance>>;

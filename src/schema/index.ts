@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { engineSchema } from './engine.js';
 import { gpuSchema } from './gpu.js';
 import { modelSchema } from './model.js';
+import { priceSchema } from './price.js';
 import { quantSchema } from './quant.js';
 import { requestSchema } from './request.js';
 import { errorSchema, planSchema } from './result.js';
@@ -12,6 +13,7 @@ export const SCHEMAS = {
   gpu: gpuSchema,
   quant: quantSchema,
   engine: engineSchema,
+  price: priceSchema,
   request: requestSchema,
   plan: planSchema,
   error: errorSchema,

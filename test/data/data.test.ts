@@ -25,7 +25,9 @@ describe('the index (run `npm run build` where these fail)', () => {
 
   test('has every file', () => {
     const files = new Set(
-      [...catalog.models, ...catalog.gpus, ...catalog.quants, ...catalog.engines].map(({ file }) => file),
+      [...catalog.models, ...catalog.gpus, ...catalog.quants, ...catalog.engines, ...catalog.priceLists].map(
+        ({ file }) => file,
+      ),
     );
     expect(FILES.map(({ path }) => path).filter((path) => !files.has(path))).toEqual([]);
   });

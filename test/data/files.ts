@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 
 const DATA = new URL('../../data/', import.meta.url);
 
-export const KINDS = ['models', 'gpus', 'quants', 'engines'] as const;
+export const KINDS = ['models', 'gpus', 'quants', 'engines', 'prices'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface DataFile {

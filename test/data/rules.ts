@@ -7,12 +7,19 @@ import { stackOf } from '../../src/core/tensors/stack.js';
 import { engineSchema } from '../../src/schema/engine.js';
 import { gpuSchema } from '../../src/schema/gpu.js';
 import { type Architecture, modelSchema } from '../../src/schema/model.js';
+import { priceSchema } from '../../src/schema/price.js';
 import { ggmlType, quantSchema } from '../../src/schema/quant.js';
 import { type DataFile, FILES, FOLDERS, filesOfKind, KINDS, type Kind } from './files.js';
 
 type Rule = () => string[];
 
-const SCHEMAS = { models: modelSchema, gpus: gpuSchema, quants: quantSchema, engines: engineSchema };
+const SCHEMAS = {
+  models: modelSchema,
+  gpus: gpuSchema,
+  quants: quantSchema,
+  engines: engineSchema,
+  prices: priceSchema,
+};
 
 const inFiles =
   (files: readonly DataFile[], problems: (file: DataFile) => readonly (string | false | undefined)[]): Rule =>
@@ -24,6 +31,7 @@ const inFiles =
 const models = filesOfKind('models');
 const gpus = filesOfKind('gpus');
 const engines = filesOfKind('engines');
+const gpuIds = new Set(gpus.map(({ id }) => id));
 const quantNames = new Set(filesOfKind('quants').map(({ value }) => value.name));
 
 /** The geometry of a model's file, its own or the one it shares. */
@@ -63,6 +71,7 @@ const OWN_WORDS: Record<Kind, readonly string[]> = {
   ],
   quants: [...ALWAYS_OWN, 'kind', 'lowBit'],
   engines: [...ALWAYS_OWN, 'version', 'vendors'],
+  prices: [...ALWAYS_OWN, 'provider', 'currency', 'license'],
 };
 
 const factsOf = ({ value }: DataFile): string[] =>
@@ -72,6 +81,7 @@ const factsOf = ({ value }: DataFile): string[] =>
 function namesOf({ kind, id, value }: DataFile): { entry: string; names: string[] }[] {
   const aliases: string[] = value.aliases ?? [];
   if (kind === 'quants') return [{ entry: id, names: [value.name] }];
+  if (kind === 'prices') return [{ entry: id, names: [id] }];
   if (kind === 'models') {
     const variants: string[] = (value.variants ?? []).flatMap(({ hubIds }: { hubIds: string[] }) => hubIds);
     return [{ entry: id, names: [id, value.name, ...aliases, ...(value.hubIds ?? []), ...variants] }];
@@ -169,6 +179,12 @@ const thrown = (work: () => unknown): string | undefined => {
 };
 
 export const RULES: Record<string, Rule> = {
+  'every machine for rent has cards of the catalogue': inFiles(filesOfKind('prices'), ({ value }) =>
+    value.instances.map(
+      ({ id, gpu }: { id: string; gpu: string }) => !gpuIds.has(gpu) && `${id} has an unknown card ${gpu}`,
+    ),
+  ),
+
   'every file parses with the schema of its kind': inFiles(FILES, ({ kind, value }) => {
     const parsed = SCHEMAS[kind].safeParse(value);
     return parsed.success

@@ -27,12 +27,16 @@ export function withFusion(plan: Schedule, host: number): Schedule {
 function fusedSplit(split: Split): Split {
   const kept = keptTensors(split.nodes);
   if (kept.size === 0) return split;
-  const nodes = split.nodes.flatMap((node) => [node, ...dependencies(split, kept.get(node))]);
+  const nodes: Tensor[] = [];
+  for (const node of split.nodes) {
+    nodes.push(node);
+    const needed = kept.get(node);
+    if (needed) nodes.push(...dependencies(split, needed));
+  }
   return { ...split, nodes };
 }
 
-function dependencies({ device }: Split, kept: ReadonlySet<Tensor> | undefined): Tensor[] {
-  if (!kept) return [];
+function dependencies({ device }: Split, kept: ReadonlySet<Tensor>): Tensor[] {
   const all = [...kept];
   const chunks = Array.from({ length: Math.ceil(all.length / MOST_SOURCES) }, (_, chunk) =>
     all.slice(chunk * MOST_SOURCES, (chunk + 1) * MOST_SOURCES),

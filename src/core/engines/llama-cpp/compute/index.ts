@@ -21,7 +21,7 @@ export interface ComputeBuffers {
   readonly host: Estimate;
 }
 
-/** Programs compiled for a model, by what they depend on. The owner of the prepared model holds them. */
+/** Programs compiled for a model in any weight format, by what they depend on. The owner of the model holds them. */
 export type Programs = Map<string, CompiledPrograms>;
 
 const FLOAT = 4;
@@ -61,7 +61,7 @@ function programsFor(
   settings: Settings,
   placement: Placement,
 ): CompiledPrograms {
-  const key = programKey(settings, placement);
+  const key = programKey(model, settings, placement);
   const known = model.programs.get(key);
   if (known) return known;
   const programs = compile({ model, settings, placement });

@@ -7,7 +7,7 @@ import { type FreeList, free, newFreeList, take } from './free-list.js';
 import { CARD_ALIGNMENT, HOST_ALIGNMENT } from './replay.js';
 import { evaluated, productValues } from './size.js';
 import type { ComputeModel } from './structure.js';
-import { bytesOf, type Tensor } from './tensor.js';
+import { bytesOf, type Op, type Tensor } from './tensor.js';
 
 /** A tensor that is alive when a buffer reaches its size. */
 export interface AliveTensor {
@@ -95,9 +95,15 @@ function walk(
   return { list, held };
 }
 
+const VIEWS: ReadonlySet<Op> = new Set(['VIEW', 'RESHAPE', 'PERMUTE', 'TRANSPOSE']);
+
+const isWeight = ({ weight, name }: Tensor): boolean => weight || name.endsWith('.weight');
+
 /** By the tensor that took the block; a later one may have taken it over in place. */
 function nameOf({ op, name, src }: Tensor): string {
-  if (op === 'NONE') return name;
-  const weight = src.find((source) => source.weight);
-  return weight ? `${op} ${weight.name}` : `${op} of ${src[0] ? nameOf(src[0]) : ''}`;
+  const [first] = src;
+  if (op === 'NONE' || !first) return name;
+  if (VIEWS.has(op)) return nameOf(first);
+  const weight = src.find(isWeight);
+  return weight ? `${op} ${weight.name}` : `${op} of ${nameOf(first)}`;
 }

@@ -62,24 +62,18 @@ function newWorkspace(sizes: number, blocks: number): Workspace {
   };
 }
 
-/** Things with a text that equal ones share, each once. */
-interface Distinct<T> {
-  readonly all: T[];
-  readonly number: (key: string, thing: T) => number;
+/** Sizes that occur, each once, with its number. */
+interface Sizes {
+  readonly all: Size[];
+  readonly numbers: Map<string, number>;
 }
 
-function distinct<T>(): Distinct<T> {
-  const numbers = new Map<string, number>();
-  const all: T[] = [];
-  return {
-    all,
-    number: (key, thing) => {
-      const known = numbers.get(key);
-      if (known !== undefined) return known;
-      numbers.set(key, all.length);
-      return all.push(thing) - 1;
-    },
-  };
+function numberOf({ all, numbers }: Sizes, size: Size): number {
+  const key = keyOf(size);
+  const known = numbers.get(key);
+  if (known !== undefined) return known;
+  numbers.set(key, all.length);
+  return all.push(size) - 1;
 }
 
 /**
@@ -92,12 +86,12 @@ export function programFrom(
   repeats: readonly Repeat[],
   host: number,
 ): Program | undefined {
-  const sizes = distinct<Size>();
-  const buffers = distinct<BufferProgram>();
+  const sizes: Sizes = { all: [], numbers: new Map() };
+  const buffers: BufferProgram[] = [];
   const bufferOf: number[] = [];
   for (let device = 0; device <= host; device++) {
     const onCard = device < host;
-    const steps = stepsOf(allocated, device, (size) => sizes.number(keyOf(size), size), onCard);
+    const steps = stepsOf(allocated, device, sizes, onCard);
     const loops = repeats.map((repeat) => loopOf(steps, repeat));
     if (loops.includes(undefined)) return undefined;
     const buffer: BufferProgram = {
@@ -106,13 +100,26 @@ export function programFrom(
       blocks: steps.taken,
       onCard,
     };
-    const times = buffer.loops.map(({ from, times }) => `${from} ${times}`);
-    bufferOf.push(buffers.number(`${onCard} ${times} ${buffer.steps}`, buffer));
+    const known = buffers.findIndex((other) => isSameBuffer(buffer, other));
+    bufferOf.push(known < 0 ? buffers.push(buffer) - 1 : known);
   }
-  const blocks = Math.max(...buffers.all.map((buffer) => buffer.blocks));
-  const workspace = newWorkspace(sizes.all.length, blocks);
-  return { sizes: sizeTable(sizes.all), buffers: buffers.all, bufferOf, workspace };
+  const blocks = Math.max(...buffers.map((buffer) => buffer.blocks));
+  return {
+    sizes: sizeTable(sizes.all),
+    buffers,
+    bufferOf,
+    workspace: newWorkspace(sizes.all.length, blocks),
+  };
 }
+
+const isSameBuffer = (one: BufferProgram, other: BufferProgram): boolean =>
+  one.onCard === other.onCard &&
+  one.steps.length === other.steps.length &&
+  one.loops.length === other.loops.length &&
+  one.loops.every(
+    ({ from, times }, index) => from === other.loops[index]!.from && times === other.loops[index]!.times,
+  ) &&
+  one.steps.every((step, index) => step === other.steps[index]);
 
 /** Steps of one device, blocks numbered in the order of their taking. */
 interface Steps {
@@ -122,12 +129,7 @@ interface Steps {
   readonly marks: { readonly step: number; readonly taken: number }[];
 }
 
-function stepsOf(
-  { events, marks }: Allocations,
-  device: number,
-  sizeNumber: (size: Size) => number,
-  onCard: boolean,
-): Steps {
+function stepsOf({ events, marks }: Allocations, device: number, sizes: Sizes, onCard: boolean): Steps {
   const steps: Steps = { list: [], taken: 0, marks: [] };
   const numbers = new Map<number, number>();
   const mark = () => steps.marks.push({ step: steps.list.length, taken: steps.taken });
@@ -136,7 +138,8 @@ function stepsOf(
     if (event.device !== device) return;
     if (event.takes) {
       numbers.set(event.block, steps.taken);
-      steps.list.push(steps.taken++, sizeNumber(onCard ? cardBytes(event.tensor) : bytesOf(event.tensor)));
+      const size = onCard ? cardBytes(event.tensor) : bytesOf(event.tensor);
+      steps.list.push(steps.taken++, numberOf(sizes, size));
     } else {
       steps.list.push(numbers.get(event.block)!, GIVES_BACK);
     }
@@ -167,29 +170,28 @@ interface Period {
   readonly to: number;
   /** Blocks taken before. */
   readonly taken: number;
-  /** A text for each step, the same in every round; blocks are named by when they were taken. */
-  readonly steps: readonly string[];
+  /** Block and size of each step, the same in every round; blocks are named by when they were taken. */
+  readonly steps: readonly number[];
   /** Blocks of the period before that are given back. */
   readonly carried: readonly number[];
 }
 
+const OLDER = 1 << 24;
+
 function periodOf({ list, marks }: Steps, layer: number, period: number): Period {
   const [last, first, next] = [marks[layer - period]!, marks[layer]!, marks[layer + period]!];
-  const steps: string[] = [];
+  const steps: number[] = [];
   const carried: number[] = [];
   for (let step = first.step; step < next.step; step += 2) {
     const block = list[step]!;
     const size = list[step + 1]!;
     const isCarried = block < first.taken && block >= last.taken;
     if (isCarried && size === GIVES_BACK) carried.push(block);
-    steps.push(`${size} ${nameOf(block, last.taken, first.taken)}`);
+    // Older blocks keep their number, far from all distances.
+    steps.push(block >= last.taken ? block - first.taken : block + OLDER, size);
   }
   return { from: first.step, to: next.step, taken: first.taken, steps, carried };
 }
-
-/** Blocks of this round and the one before by their distance from where this one begins, older ones by number. */
-const nameOf = (block: number, last: number, first: number): string =>
-  block >= last ? `${block - first}` : `block ${block}`;
 
 function sizeTable(sizes: readonly Size[]): SizeTable {
   const polynomials = sizes.map(asPolynomial);

@@ -26,14 +26,24 @@ export function variable(name: Variable, factor = 1): Size {
 export function times(a: Size, b: Size): Size {
   if (typeof a === 'number') return typeof b === 'number' ? a * b : scaled(b, a);
   if (typeof b === 'number') return scaled(a, b);
+  if (a.products.length === 1 && b.products.length === 1) return term(a, b);
   const sums = new Map<number, number>();
   a.products.forEach((one, i) => {
     b.products.forEach((other, j) => {
-      if (one & other) throw new RangeError('a size cannot hold the square of a variable');
-      addTo(sums, one | other, a.factors[i]! * b.factors[j]!);
+      addTo(sums, together(one, other), a.factors[i]! * b.factors[j]!);
     });
   });
   return fromSums(sums);
+}
+
+const term = (a: Polynomial, b: Polynomial): Polynomial => ({
+  products: [together(a.products[0]!, b.products[0]!)],
+  factors: [a.factors[0]! * b.factors[0]!],
+});
+
+function together(one: number, other: number): number {
+  if (one & other) throw new RangeError('a size cannot hold the square of a variable');
+  return one | other;
 }
 
 export function plus(a: Size, b: Size): Size {
@@ -86,8 +96,13 @@ export function evaluated(size: Size, values: Float64Array): number {
 }
 
 /** A text that two sizes share when, and only when, they are the same. */
-export const keyOf = (size: Size): string =>
-  typeof size === 'number' ? `${size}` : `${size.products}:${size.factors}`;
+export function keyOf(size: Size): string {
+  if (typeof size === 'number') return `${size}`;
+  const { products, factors } = size;
+  let key = '';
+  for (let index = 0; index < products.length; index++) key += `${products[index]}:${factors[index]} `;
+  return key;
+}
 
 export const asPolynomial = (size: Size): Polynomial =>
   typeof size === 'number' ? { products: [0], factors: [size] } : size;

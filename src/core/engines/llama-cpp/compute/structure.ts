@@ -70,9 +70,17 @@ function deviceOfWeight(placement: Placement, { name, layer, routed }: Weight): 
   return routed && layer < placement.hostExpertLayers ? host : deviceOfLayer(placement, layer);
 }
 
+/** Absent or true: layers lie on all cards; `false`: `split-mode none`, and the engine knows one card alone. */
+interface Spread {
+  readonly spreads?: boolean;
+}
+
 /** Two or more cards that hold every layer, no tensor overridden: `llama-context.cpp:llama_context()`. */
-export const isPipeline = ({ cards, host, hostExpertLayers, outputCard }: Placement): boolean =>
-  cards.length > 1 && host.to === host.from && outputCard !== undefined && hostExpertLayers === 0;
+export function isPipeline(placement: Placement & Spread): boolean {
+  const { cards, host, hostExpertLayers, outputCard, spreads = true } = placement;
+  const allOnCards = host.to === host.from && outputCard !== undefined;
+  return spreads && cards.length > 1 && allOnCards && hostExpertLayers === 0;
+}
 
 /** Whether cards compute with weights that lie on the host. */
 export const borrowsWeights = ({ cards, host, hostExpertLayers, outputCard }: Placement): boolean =>
@@ -81,16 +89,24 @@ export const borrowsWeights = ({ cards, host, hostExpertLayers, outputCard }: Pl
 /** From so many rows on, a card takes the weight of an operation from the host: `ggml-cuda.cu:op_offload_min_batch_size`. */
 export const OFFLOAD_ROWS = 32;
 
-/** A text that two requests share when one program serves both. */
-export function programKey(settings: Settings, placement: Placement): string {
+/**
+ * A text that two requests of one model share when one program serves both. The weight format counts only where
+ * weights are borrowed, so all formats of a model may share their programs.
+ */
+export function programKey(
+  { quant, fileBytes }: PreparedModel,
+  settings: Settings,
+  placement: Placement & Spread,
+): string {
   const { flashAttention, kvTypeK, kvTypeV, sequences, streams, ubatchTokens, outputRows } = settings;
   const { cards, host, outputCard, hostExpertLayers } = placement;
   const borrows = borrowsWeights(placement);
   const caches = borrows ? `${kvTypeK} ${kvTypeV}` : `${cacheKind(kvTypeK)} ${cacheKind(kvTypeV)}`;
-  const rows = borrows ? `${Math.min(ubatchTokens, OFFLOAD_ROWS)} ${Math.min(outputRows, OFFLOAD_ROWS)}` : '';
-  let layers = `${host.to} ${outputCard} ${hostExpertLayers}`;
+  const rows = `${Math.min(ubatchTokens, OFFLOAD_ROWS)} ${Math.min(outputRows, OFFLOAD_ROWS)}`;
+  const borrowed = borrows ? `${quant.name} ${fileBytes} ${rows}` : '';
+  let layers = `${host.to} ${outputCard} ${hostExpertLayers} ${placement.spreads}`;
   for (const { to } of cards) layers += ` ${to}`;
-  return `${flashAttention} ${caches} ${sequences > 1} ${streams > 1} ${rows} ${layers}`;
+  return `${flashAttention} ${caches} ${sequences > 1} ${streams > 1} ${borrowed} ${layers}`;
 }
 
 /** Quantised types differ only in bytes, and caches have theirs already. */

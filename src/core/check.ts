@@ -1,0 +1,239 @@
+import type { Expectations } from '../schema/check.js';
+import { type Plan, type Prepared, plan } from './plan.js';
+import { largestContextOf, type Question } from './resolve.js';
+import { CARD_COUNTS, type Candidate } from './setups.js';
+import { largestContext, withContext } from './solve/context.js';
+import { largest } from './solve/largest.js';
+
+/** A question with its model prepared. */
+interface Trial {
+  readonly prepared: Prepared;
+  readonly question: Question;
+}
+
+/** Something that a row asks for and does not get; the words are in `render/check-words.ts`. */
+export interface Problem {
+  readonly code:
+    | 'device-over'
+    | 'total-over'
+    | 'per-device-over'
+    | 'part-over'
+    | 'context-under'
+    | 'sequences-under';
+  readonly args: Readonly<Record<string, string | number | readonly string[]>>;
+}
+
+/** One change with which the row would hold. */
+export interface Remedy {
+  readonly kind: 'cache-type' | 'context' | 'quant' | 'cards';
+  readonly value: string | number;
+}
+
+export interface Checked {
+  readonly problems: readonly Problem[];
+  readonly capacity?: { readonly maxContextTokens?: number; readonly maxSequences?: number };
+}
+
+const MOST_SEQUENCES = 4096;
+const SMALLER_CACHE = 'q8_0';
+
+/**
+ * Everything that a row asks for and does not get, each with by how much.
+ *
+ * @example checkPlan(trial, answer, { parts: { kvCache: 2 ** 30 } }).problems // [{ code: 'part-over', args: { part: 'kvCache', ... } }]
+ */
+export function checkPlan(trial: Trial, answer: Plan, expected: Expectations): Checked {
+  const context = contextProblem(trial, expected);
+  const sequences = sequencesProblem(trial, expected);
+  const capacity = {
+    ...(context ? { maxContextTokens: context.most } : {}),
+    ...(sequences ? { maxSequences: sequences.most } : {}),
+  };
+  return {
+    problems: [
+      ...memoryProblems(answer, trial.question, expected),
+      ...(context?.problems ?? []),
+      ...(sequences?.problems ?? []),
+    ],
+    ...(context || sequences ? { capacity } : {}),
+  };
+}
+
+/** What of the memory is over: devices, limits and parts. */
+function memoryProblems(answer: Plan, { request }: Question, expected: Expectations): Problem[] {
+  const { memory } = answer;
+  const { totalBytes, perDeviceBytes } = request.limits ?? {};
+  return [
+    ...(expected.fits === false ? [] : devicesOver(memory.devices)),
+    ...over('total-over', {}, memory.totalBytes, totalBytes),
+    ...perDeviceOver(memory.devices, perDeviceBytes),
+    ...Object.entries(expected.parts).flatMap(([part, most]) =>
+      over('part-over', { part }, partBytes(answer, part), most),
+    ),
+  ];
+}
+
+type Device = Plan['memory']['devices'][number];
+
+/** Devices that lack memory are one problem; the one that lacks most stands for them. */
+function devicesOver(devices: readonly Device[]): Problem[] {
+  const lacking = devices.filter(({ headroomBytes }) => headroomBytes !== undefined && headroomBytes < 0);
+  const [first, ...others] = lacking;
+  if (!first) return [];
+  const worst = others.reduce((most, one) => (one.headroomBytes! < most.headroomBytes! ? one : most), first);
+  const args = {
+    device: worst.id,
+    devices: lacking.map(({ id }) => id),
+    byBytes: -worst.headroomBytes!,
+    bytes: worst.totalBytes,
+    mostBytes: worst.usableBytes!,
+  };
+  return [{ code: 'device-over', args: worst.gpu ? { ...args, gpu: worst.gpu } : args }];
+}
+
+function over(
+  code: Problem['code'],
+  args: Problem['args'],
+  bytes: number,
+  mostBytes: number | undefined,
+): Problem[] {
+  if (mostBytes === undefined || bytes <= mostBytes) return [];
+  return [{ code, args: { ...args, byBytes: bytes - mostBytes, bytes, mostBytes } }];
+}
+
+function perDeviceOver(devices: readonly Device[], most: number | undefined): Problem[] {
+  const cards = devices.filter(({ id }) => id !== 'host');
+  const limited = cards.length > 0 ? cards : devices;
+  const bytes = Math.max(...limited.map(({ totalBytes }) => totalBytes));
+  const fullest = limited.find(({ totalBytes }) => totalBytes === bytes);
+  return over('per-device-over', { device: fullest?.id ?? 'host' }, bytes, most);
+}
+
+/** `weights`, or `weights.routedExperts`: a kind that a model does not have needs nothing. */
+function partBytes({ memory }: Plan, id: string): number {
+  const [name, child] = id.split('.');
+  const part = memory.parts.find((one) => one.id === name);
+  if (child === undefined) return part?.bytes ?? 0;
+  return part?.children?.find((one) => one.id === child)?.bytes ?? 0;
+}
+
+interface Capacity {
+  readonly most: number;
+  readonly problems: Problem[];
+}
+
+function contextProblem({ prepared, question }: Trial, expected: Expectations): Capacity | undefined {
+  if (expected.contextTokens === undefined) return undefined;
+  const longest = largestContextOf(question.model);
+  const least = expected.contextTokens === 'max' ? longest : expected.contextTokens;
+  const holds = (trial: Prepared, asked: Question): boolean =>
+    holdsAt({ prepared: trial, question: asked }, expected);
+  const most = largestContext(prepared, question, holds) ?? 0;
+  const problem: Problem = { code: 'context-under', args: { most, least, by: least - most, longest } };
+  return { most, problems: most < least ? [problem] : [] };
+}
+
+function sequencesProblem({ prepared, question }: Trial, expected: Expectations): Capacity | undefined {
+  const least = expected.sequences;
+  if (least === undefined) return undefined;
+  const holds = (count: number): boolean =>
+    holdsAt({ prepared, question: withSequences(question, count) }, expected);
+  const most = largest(1, Math.max(MOST_SEQUENCES, least), holds) ?? 0;
+  return {
+    most,
+    problems: most < least ? [{ code: 'sequences-under', args: { most, least, by: least - most } }] : [],
+  };
+}
+
+/** The same question for another number of sequences: slots that an option gives give way. */
+function withSequences(question: Question, sequences: number): Question {
+  const { parallel: _, ...options } = question.request.options ?? {};
+  return { ...question, request: { ...question.request, sequences, options } };
+}
+
+function holdsAt({ prepared, question }: Trial, expected: Expectations): boolean {
+  return memoryProblems(plan(prepared, question), question, expected).length === 0;
+}
+
+/** Whether a row would hold: as asked, and at the least context and number of sequences it must carry. */
+function holds(trial: Trial, expected: Expectations): boolean {
+  const { prepared, question } = trial;
+  if (!holdsAt(trial, expected)) return false;
+  const longest = largestContextOf(question.model);
+  const tokens = expected.contextTokens === 'max' ? longest : expected.contextTokens;
+  if (tokens !== undefined && tokens > longest) return false;
+  if (tokens !== undefined && !holdsAt({ prepared, question: withContext(question, tokens) }, expected))
+    return false;
+  const { sequences } = expected;
+  return (
+    sequences === undefined || holdsAt({ prepared, question: withSequences(question, sequences) }, expected)
+  );
+}
+
+/** What a row that does not hold could be instead. */
+export interface Alternatives {
+  /** The same question in other weight formats, best first. */
+  readonly inQuants: readonly { readonly quant: string; readonly trial: () => Trial }[];
+  readonly candidates: readonly Candidate[];
+}
+
+/**
+ * Single changes with which the row would hold, mildest first; none where no single change is enough.
+ *
+ * @example remediesOf(trial, expected, alternatives) // [{ kind: 'context', value: 64000 }, { kind: 'quant', value: 'Q3_K_M' }]
+ */
+export function remediesOf(trial: Trial, expected: Expectations, alternatives: Alternatives): Remedy[] {
+  return [
+    ...smallerCache(trial, expected),
+    ...shorterContext(trial, expected),
+    ...smallerQuant(trial, expected, alternatives),
+    ...moreCards(trial, expected, alternatives),
+  ];
+}
+
+function smallerCache({ prepared, question }: Trial, expected: Expectations): Remedy[] {
+  const { kvTypeK = 'f16', options } = question.request;
+  if (kvTypeK !== 'f16' || options?.['flash-attn'] === 'off') return [];
+  const request = { ...question.request, kvTypeK: SMALLER_CACHE, kvTypeV: SMALLER_CACHE };
+  const fits = holds({ prepared, question: { ...question, request } }, expected);
+  return fits ? [{ kind: 'cache-type', value: SMALLER_CACHE }] : [];
+}
+
+function shorterContext({ prepared, question }: Trial, expected: Expectations): Remedy[] {
+  const tokens = largestContext(prepared, question, (same, asked) =>
+    holds({ prepared: same, question: asked }, expected),
+  );
+  return tokens === undefined ? [] : [{ kind: 'context', value: tokens }];
+}
+
+function smallerQuant(
+  { prepared, question }: Trial,
+  expected: Expectations,
+  { inQuants }: Alternatives,
+): Remedy[] {
+  if (question.request.fileBytes !== undefined) return [];
+  for (const { quant, trial } of inQuants) {
+    if (quant === question.quant) continue;
+    const other = trial();
+    const isSmaller = other.prepared.forEngine.fileBytes < prepared.forEngine.fileBytes;
+    if (isSmaller && holds(other, expected)) return [{ kind: 'quant', value: quant }];
+  }
+  return [];
+}
+
+function moreCards(
+  { prepared, question }: Trial,
+  expected: Expectations,
+  { candidates }: Alternatives,
+): Remedy[] {
+  const [device] = question.devices;
+  if (!device?.gpu || question.devices.length !== 1) return [];
+  const most = candidates.find(({ gpu }) => gpu === device.gpu)?.cardsPerNode ?? 0;
+  const count = CARD_COUNTS.find(
+    (cards) =>
+      cards > device.count &&
+      cards <= most &&
+      holds({ prepared, question: { ...question, devices: [{ ...device, count: cards }] } }, expected),
+  );
+  return count === undefined ? [] : [{ kind: 'cards', value: `${count}x${device.gpu}` }];
+}
