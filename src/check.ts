@@ -5,7 +5,7 @@ import type { Plan } from './core/plan.js';
 import { usualQuants } from './core/quant/names.js';
 import { InputError } from './errors.js';
 import { EXIT, exitCodeOfError, worstExitCode } from './exit.js';
-import type { AskedRow } from './importers/check-rows.js';
+import type { AskedRow, ModelPath } from './importers/check-rows.js';
 import { type Asked, candidatesOf, type Planner } from './planner.js';
 import {
   causesWords,
@@ -18,6 +18,7 @@ import {
 import { envelope, type Generator } from './render/json.js';
 import { errorWords, noteWords } from './render/messages.js';
 import type { Allowances, Baseline, CheckDocument, CheckRow, Expectations } from './schema/check.js';
+import type { Request } from './schema/request.js';
 
 /** What is compared with, and what it is called. */
 export interface Before {
@@ -93,14 +94,16 @@ async function checkRow(
   growth: Allowances | undefined,
 ): Promise<Entry> {
   const { name, line } = row;
+  const path = pathOf(planner, row);
   try {
     if ('error' in row) throw row.error;
-    const { request, expectations } = row;
+    const { expectations } = row;
+    const request = path ? { ...row.request, model: path.read } : row.request;
     const asked = await planner.ask(request);
-    const answer = await planner.plan(request);
+    const answer = shownAs(await planner.plan(request), path);
     refuseUnlimited(answer, expectations);
     const { problems, capacity } = checkPlan(asked, answer, expectations);
-    const wouldFit = problems.length > 0 ? await remedies(planner, row, asked) : [];
+    const wouldFit = problems.length > 0 ? await remedies(planner, { request, expectations, asked }) : [];
     const facts = factsOf(asked.model.architecture);
     const change = before && changeOf({ name, answer, facts, generator: planner.catalog }, before);
     const grown = change ? growthProblems(change.parts, row.growth ?? growth) : [];
@@ -124,16 +127,28 @@ async function checkRow(
       },
     };
   } catch (thrown) {
-    return { entry: wrongRow(name, line, thrown) };
+    return { entry: wrongRow(row, thrown, path) };
   }
 }
 
-function wrongRow(name: string, line: number, thrown: unknown): CheckRow {
-  const { code, args } =
-    thrown instanceof InputError ? thrown : new InputError('bug', { problem: String(thrown) });
+/** The file that a row means; a name of the catalogue comes before a file of the same name. */
+function pathOf({ catalog }: Planner, row: AskedRow): ModelPath | undefined {
+  if ('error' in row || !row.path) return undefined;
+  return row.path.sure || !catalog.findModel(row.request.model) ? row.path : undefined;
+}
+
+const shownAs = (answer: Plan, path: ModelPath | undefined): Plan =>
+  path ? { ...answer, request: { ...answer.request, model: path.shown } } : answer;
+
+function wrongRow({ name, line }: AskedRow, thrown: unknown, path: ModelPath | undefined): CheckRow {
+  const error = thrown instanceof InputError ? thrown : new InputError('bug', { problem: String(thrown) });
+  const { code } = error;
+  const file = error.args.path;
+  const isModel = path && typeof file === 'string';
+  const args = isModel ? { ...error.args, path: file.replace(path.read, path.shown) } : error.args;
   const exitCode = exitCodeOfError(code);
-  const error = { code, exitCode, ...errorWords(code, args) };
-  return { name, line, status: 'wrong', exitCode, problems: [], wouldFit: [], error, notes: [] };
+  const said = { code, exitCode, ...errorWords(code, args) };
+  return { name, line, status: 'wrong', exitCode, problems: [], wouldFit: [], error: said, notes: [] };
 }
 
 /** "It fits" says nothing where nothing has a limit. */
@@ -147,9 +162,13 @@ const problemOf = (problem: Problem): CheckRow['problems'][number] => ({
   message: problemWords(problem),
 });
 
-type Row = Exclude<AskedRow, { error: InputError }>;
+interface Failing {
+  readonly request: Request;
+  readonly expectations: Expectations;
+  readonly asked: Asked;
+}
 
-async function remedies(planner: Planner, { request, expectations }: Row, asked: Asked) {
+async function remedies(planner: Planner, { request, expectations, asked }: Failing) {
   const asker = await planner.asker(request.model);
   const inQuants = usualQuants(asked.question).map((quant) => ({
     quant,

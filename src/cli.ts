@@ -1,4 +1,4 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Outside } from './commands/outside.js';
 import { run } from './run.js';
 
@@ -11,6 +11,8 @@ for (const stream of [stdout, stderr]) {
     process.exit(process.exitCode ?? 0);
   });
 }
+
+const MOST_GIT_BYTES = 64 * 1024 ** 2;
 
 const outside: Outside = {
   out: (text) => {
@@ -34,6 +36,18 @@ const outside: Outside = {
       throw error;
     }
   },
+  appendFile: (path, text) => appendFileSync(path, text),
+  readFile: (path) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined),
+  git: async (args, folder) => {
+    const { spawnSync } = await import('node:child_process');
+    const { status, stdout } = spawnSync('git', ['-C', folder, ...args], {
+      encoding: 'utf8',
+      maxBuffer: MOST_GIT_BYTES,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return status === 0 ? stdout : undefined;
+  },
+  folder: process.cwd(),
   env,
   columns: stdout.columns || 0,
   outIsTerminal: stdout.isTTY === true,

@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'impossible-layout'
   | 'engine-refuses'
   | 'no-hardware'
+  | 'no-engine'
   | 'too-many-rows'
   | 'no-config'
   | 'bad-row'

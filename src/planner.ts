@@ -68,7 +68,7 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
     const ready =
       prepared.get(key) ?? prepareNow(catalog, { spec, engineId, engine, quant: choice.name, imatrix });
     prepared.set(key, ready);
-    const devices = devicesOf(catalog, request.devices);
+    const devices = devicesOf(catalog, engine, request.devices);
     return {
       prepared: ready,
       model: spec,
@@ -191,13 +191,38 @@ function tokensOf(asked: Request['contextTokens']): number | 'max' | undefined {
 }
 
 /** Left out means one card without a limit. */
-function devicesOf(catalog: Catalog, asked: Request['devices']): { planned: PlannedDevice[]; notes: Note[] } {
+function devicesOf(
+  catalog: Catalog,
+  engine: Engine,
+  asked: Request['devices'],
+): { planned: PlannedDevice[]; notes: Note[] } {
   const notes: Note[] = [];
-  const planned = (asked ?? [{ gpu: null, count: 1 }]).map((device) => plannedDevice(catalog, device, notes));
+  const planned = (asked ?? [{ gpu: null, count: 1 }])
+    .flatMap(apartFromDisplay)
+    .map((device) => plannedDevice({ catalog, engine, notes }, device));
   return { planned, notes };
 }
 
-function plannedDevice(catalog: Catalog, device: DeviceRequest, notes: Note[]): PlannedDevice {
+/** Of several cards one drives the screen: it is a device of its own. */
+function apartFromDisplay(device: DeviceRequest): DeviceRequest[] {
+  if (!('gpu' in device) || !device.display || (device.count ?? 1) === 1) return [device];
+  const { display: _, ...others } = device;
+  return [
+    { ...device, count: 1 },
+    { ...others, count: device.count - 1 },
+  ];
+}
+
+/** A Linux desktop on the card took 1.0 to 1.6 GB (ollama issue 8723; read 2026-11-23): the larger is planned. */
+const DISPLAY_BYTES = 1_600_000_000;
+
+interface Lookup {
+  readonly catalog: Catalog;
+  readonly engine: Engine;
+  readonly notes: Note[];
+}
+
+function plannedDevice({ catalog, engine, notes }: Lookup, device: DeviceRequest): PlannedDevice {
   const count = device.count ?? 1;
   if (!('gpu' in device)) {
     const { memoryBytes } = device;
@@ -220,15 +245,16 @@ function plannedDevice(catalog: Catalog, device: DeviceRequest, notes: Note[]): 
     };
   }
   const entry = gpuNamed(catalog, device.gpu);
+  if (!serves(engine, entry)) {
+    throw new InputError('no-engine', { engine: engine.name, gpu: entry.name, vendors: engine.vendors });
+  }
   if (entry.boards && entry.id !== device.gpu)
     notes.push({ code: 'gpu-board', args: { asked: device.gpu, id: entry.id, boards: entry.boards } });
   if (entry.capacityEstimated) notes.push({ code: 'gpu-estimated', args: { name: entry.name } });
-  return {
-    ...cardMemory(entry, device.memoryBytes),
-    gpu: entry.id,
-    count,
-    echo: { ...device, gpu: entry.id, count },
-  };
+  const memory = cardMemory(entry, device.memoryBytes);
+  if (device.display) notes.push({ code: 'display', args: { bytes: DISPLAY_BYTES, id: entry.id } });
+  const usableBytes = memory.usableBytes - (device.display ? DISPLAY_BYTES : 0);
+  return { ...memory, usableBytes, gpu: entry.id, count, echo: { ...device, gpu: entry.id, count } };
 }
 
 /** A total that the engine printed is what a program sees: it replaces both of the catalogue's figures. */
@@ -242,10 +268,14 @@ function cardMemory(entry: GpuEntry, memoryBytes: number | undefined) {
   };
 }
 
+/** Whether the engine has a backend for a card. */
+const serves = ({ vendors }: Engine, { vendor, backend }: GpuEntry): boolean =>
+  vendors.includes(vendor) && backend !== undefined;
+
 /** Cards that the engine runs on, as setups may use them. */
-export function candidatesOf({ gpus }: Catalog, { vendors }: Engine): Candidate[] {
+export function candidatesOf({ gpus }: Catalog, engine: Engine): Candidate[] {
   return gpus
-    .filter(({ vendor, sizes }) => vendors.includes(vendor) && !sizes)
+    .filter((entry) => serves(engine, entry) && !entry.sizes)
     .map((entry) => ({
       ...cardMemory(entry, undefined),
       gpu: entry.id,

@@ -17,6 +17,8 @@ export interface PlanningFlags {
   kvV?: string;
   gpu?: string[];
   cpu?: true;
+  gpuMemoryLimit?: string;
+  display?: true;
   ram?: string;
   maxMemory?: string[];
   set?: string[];
@@ -51,7 +53,9 @@ export function planningFlags(command: Command, { devices = true } = {}): Comman
 function deviceFlags(command: Command): void {
   command
     .option('--gpu <what>', 'rtx-4090, 2x4090, 24GiB, 4xany; repeat for mixed machines', collect)
-    .option('--cpu', 'no GPU');
+    .option('--cpu', 'no GPU')
+    .option('--gpu-memory-limit <size>', 'what one GPU may use, in place of what the catalogue says')
+    .option('--display', 'the first GPU also drives a screen');
 }
 
 /**
@@ -104,9 +108,22 @@ export function parseCount(text: string, what: string): number {
   return count;
 }
 
-function devicesFrom({ gpu, cpu }: PlanningFlags): DeviceRequest[] | undefined {
-  if (cpu && gpu) throw new InputError('contradiction', { one: '--cpu', other: `--gpu ${gpu.join(' ')}` });
-  return cpu ? [] : gpu?.map(parseDevices);
+function devicesFrom(flags: PlanningFlags): DeviceRequest[] | undefined {
+  const { gpu, cpu } = flags;
+  if (gpu && cpu) throw new InputError('contradiction', { one: '--cpu', other: `--gpu ${gpu.join(' ')}` });
+  if (gpu) return cardsFrom(gpu, flags);
+  const needsCard = flags.gpuMemoryLimit ? '--gpu-memory-limit' : flags.display && '--display';
+  if (needsCard) throw new InputError('contradiction', { one: needsCard, other: cpu ? '--cpu' : 'no --gpu' });
+  return cpu ? [] : undefined;
+}
+
+function cardsFrom(texts: readonly string[], { gpuMemoryLimit, display }: PlanningFlags): DeviceRequest[] {
+  const limit = gpuMemoryLimit ? { memoryBytes: parseBytes(gpuMemoryLimit, 'gpu-memory-limit') } : {};
+  const [first, ...others] = texts
+    .map(parseDevices)
+    .map((device): DeviceRequest => ({ ...device, ...limit }));
+  if (!first) return [];
+  return [display && 'gpu' in first ? { ...first, display: true } : first, ...others];
 }
 
 const PER_DEVICE = 'per-device=';

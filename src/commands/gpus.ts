@@ -3,6 +3,7 @@ import { openCatalog } from '../catalog/index.js';
 import { EXIT } from '../exit.js';
 import { envelope } from '../render/json.js';
 import type { GpuEntry } from '../schema/catalog.js';
+import { parseBytes } from '../units/bytes.js';
 import type { CommandDefinition } from './index.js';
 import { matching } from './matching.js';
 import { type OutputFlags, outputFlags, write } from './output.js';
@@ -12,6 +13,7 @@ const EXAMPLES = `
 Examples:
   llmspec gpus                every card of the catalogue
   llmspec gpus nvidia 80gb    those that match all words
+  llmspec gpus --vendor amd --min-memory 48GiB
   llmspec gpus show 4090      one card's sheet
 `;
 
@@ -24,8 +26,11 @@ export const gpus: CommandDefinition = (program, outside, done) => {
     .argument('[query...]', 'words of a name, vendor or segment')
     .enablePositionalOptions();
   outputFlags(command)
+    .option('--vendor <name>', 'nvidia, amd, intel, apple, google, aws, huawei')
+    .option('--segment <name>', 'consumer, workstation, datacenter, laptop, embedded, unified')
+    .option('--min-memory <size>', 'usable memory of one, such as 24GiB')
     .addHelpText('after', EXAMPLES)
-    .action(async (query: string[], flags: OutputFlags) => done(await list(query, flags, outside)));
+    .action(async (query: string[], flags: ListFlags) => done(await list(query, flags, outside)));
   const sheet = command
     .command('show')
     .summary("one card's sheet")
@@ -43,9 +48,21 @@ const wordsOf = ({ id, name, vendor, segment, aliases, releaseYear }: GpuEntry):
   String(releaseYear),
 ];
 
-async function list(query: readonly string[], flags: OutputFlags, outside: Outside): Promise<number> {
+interface ListFlags extends OutputFlags {
+  vendor?: string;
+  segment?: string;
+  minMemory?: string;
+}
+
+async function list(query: readonly string[], flags: ListFlags, outside: Outside): Promise<number> {
   const catalog = openCatalog();
-  const found = matching(catalog.gpus, query, wordsOf);
+  const leastBytes = flags.minMemory ? parseBytes(flags.minMemory, 'min-memory') : 0;
+  const found = matching(catalog.gpus, query, wordsOf).filter(
+    ({ vendor, segment, usableBytes }) =>
+      vendor === (flags.vendor ?? vendor) &&
+      segment === (flags.segment ?? segment) &&
+      usableBytes >= leastBytes,
+  );
   await write(
     {
       json: () => envelope('list', catalog, { of: 'gpus', items: found }),

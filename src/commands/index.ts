@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import { batch } from './batch.js';
+import { check } from './check.js';
 import { compare } from './compare.js';
 import { engines } from './engines.js';
 import { fit } from './fit.js';
 import { gpus } from './gpus.js';
+import { init } from './init.js';
 import { models } from './models.js';
 import type { Outside } from './outside.js';
 import { quants } from './quants.js';
@@ -30,6 +32,8 @@ export const COMMANDS: Readonly<Record<string, CommandDefinition>> = {
   gpus,
   quants,
   engines,
+  check,
+  init,
   batch,
   schema,
 };

@@ -14,10 +14,10 @@ export interface OutputFlags {
   output?: string;
 }
 
-/** Adds the flags that say how an answer is written. */
-export function outputFlags(command: Command): Command {
+/** Adds the flags that say how an answer is written; a command may have formats of its own. */
+export function outputFlags(command: Command, more: readonly string[] = []): Command {
   return command
-    .option('--format <name>', `one of ${FORMATS.join(', ')} (default: table)`)
+    .option('--format <name>', `one of ${[...FORMATS, ...more].join(', ')} (default: table)`)
     .option('--json', 'the same as --format json')
     .option('-o, --output <file>', 'write there instead of standard output, whole or not at all');
 }
@@ -27,10 +27,13 @@ export function outputFlags(command: Command): Command {
  *
  * @throws InputError `unknown-format`, `contradiction`
  */
-export function formatOf({ format, json }: OutputFlags): Format {
-  const asked = FORMATS.find((name) => name === format?.toLowerCase());
-  if (format !== undefined && !asked)
-    throw new InputError('unknown-format', { name: format, known: FORMATS });
+export function formatOf<M extends string = never>(
+  { format, json }: OutputFlags,
+  more: readonly M[] = [],
+): Format | M {
+  const known: readonly (Format | M)[] = [...FORMATS, ...more];
+  const asked = known.find((name) => name === format?.toLowerCase());
+  if (format !== undefined && !asked) throw new InputError('unknown-format', { name: format, known });
   if (json && asked && asked !== 'json')
     throw new InputError('contradiction', { one: '--json', other: `--format ${format}` });
   return json ? 'json' : (asked ?? 'table');
@@ -42,11 +45,13 @@ export interface Answer {
   readonly json: () => object;
   /** Notes for stderr where the format has no place for them. */
   readonly notes?: () => readonly string[];
+  /** Formats of this command alone, by name. */
+  readonly more?: Readonly<Record<string, () => string | Promise<string>>>;
 }
 
 /** Writes an answer in the format asked for, to the file or to standard output. */
 export async function write(answer: Answer, flags: OutputFlags, outside: Outside): Promise<void> {
-  const format = formatOf(flags);
+  const format = formatOf(flags, Object.keys(answer.more ?? {}));
   const text = await rendered(answer, format, { flags, outside });
   if (flags.output === undefined) await outside.out(text);
   else writeFile(flags.output, text, outside);
@@ -55,7 +60,7 @@ export async function write(answer: Answer, flags: OutputFlags, outside: Outside
 
 async function rendered(
   answer: Answer,
-  format: Format,
+  format: string,
   { flags, outside }: { flags: OutputFlags; outside: Outside },
 ): Promise<string> {
   switch (format) {
@@ -65,7 +70,9 @@ async function rendered(
       return (await import('../render/pages.js')).renderCsv((await answer.document()).csv);
     case 'markdown':
       return (await import('../render/pages.js')).renderMarkdown(await answer.document());
-    case 'table': {
+    default: {
+      const own = answer.more?.[format];
+      if (own) return own();
       const colour = flags.output === undefined && wantsColour(outside);
       return (await import('../render/pages.js')).renderText(await answer.document(), {
         columns: outside.columns,
@@ -91,7 +98,12 @@ const FILE_PROBLEMS: Record<string, string> = {
   EROFS: 'the disk is read-only',
 };
 
-function writeFile(path: string, text: string, outside: Outside): void {
+/**
+ * Writes a file whole or not at all.
+ *
+ * @throws InputError `bad-file`
+ */
+export function writeFile(path: string, text: string, outside: Outside): void {
   try {
     outside.writeFile(path, text);
   } catch (error) {

@@ -9,7 +9,18 @@ Examples:
   llmspec schema plan                        what vram --json and batch write
 `;
 
-const NAMES = ['model', 'gpu', 'quant', 'engine', 'price', 'request', 'plan', 'error'];
+const NAMES = [
+  'model',
+  'gpu',
+  'quant',
+  'engine',
+  'price',
+  'request',
+  'plan',
+  'check',
+  'check-config',
+  'error',
+];
 
 /** `llmspec schema <name>`: the JSON Schema of a file, a request or a result. */
 export const schema: CommandDefinition = (program, outside, done) => {

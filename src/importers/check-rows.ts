@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
 import { InputError } from '../errors.js';
 import type { Allowances, DefaultsConfig, Expectations, GrowthConfig, RowConfig } from '../schema/check.js';
 import type { DeviceRequest, Request } from '../schema/request.js';
@@ -9,12 +9,23 @@ import { parseTokens } from '../units/tokens.js';
 import type { CheckFile, RowEntry } from './check-config.js';
 import { looksLikePath } from './paths.js';
 
+/** Where a model lies that may be a file of the repository. */
+export interface ModelPath {
+  /** From the root of the file system: where it is read. */
+  readonly read: string;
+  /** From where the program runs: how it is shown, and asked again. */
+  readonly shown: string;
+  /** Its form says that it is a path; otherwise a name of the catalogue comes first. */
+  readonly sure: boolean;
+}
+
 /** One row to be checked, or one that cannot be read. */
 export type AskedRow =
   | {
       readonly name: string;
       readonly line: number;
       readonly request: Request;
+      readonly path?: ModelPath;
       readonly expectations: Expectations;
       readonly growth: Allowances | undefined;
     }
@@ -25,15 +36,24 @@ const MOST_ROWS = 1000;
 /** Keys of which every value of a list makes a row. */
 const MATRIX = ['model', 'quant', 'context', 'sequences', 'kv', 'devices'] as const;
 
+/** Where the file of checks lies, where the program runs, and where the models lie that are read. */
+interface Places {
+  readonly folder: string;
+  readonly from: string;
+  readonly readFolder: string;
+}
+
 /**
  * The rows of a file, lists made into one row for each value, defaults filled in, texts read.
  *
- * @param from where the program runs: paths of models are given from there
+ * @param from where the program runs: paths of models are shown from there
+ * @param readFolder where they are read, if not beside the file
  * @throws InputError `too-many-checks`
  */
-export function rowsOf(file: CheckFile, from: string): AskedRow[] {
+export function rowsOf(file: CheckFile, from: string, readFolder = file.folder): AskedRow[] {
   refuseExplosion(file);
-  const rows = file.entries.flatMap((entry, index) => rowsOfEntry(entry, index, file, from));
+  const places = { folder: file.folder, from, readFolder };
+  const rows = file.entries.flatMap((entry, index) => rowsOfEntry(entry, index, file.defaults, places));
   return withoutTwins(rows);
 }
 
@@ -64,16 +84,16 @@ const merged = (defaults: DefaultsConfig, row: RowConfig): RowConfig => ({
   limits: { ...defaults.limits, ...row.limits },
 });
 
-function rowsOfEntry(entry: RowEntry, index: number, file: CheckFile, from: string): AskedRow[] {
+function rowsOfEntry(entry: RowEntry, index: number, defaults: DefaultsConfig, places: Places): AskedRow[] {
   const { line, faults, config } = entry;
   const name = entry.name ?? `row ${index + 1}`;
   if (!config) return [{ name, line, error: new InputError('bad-row', { name, list: faults }) }];
-  const whole = merged(file.defaults, config);
+  const whole = merged(defaults, config);
   const lists = MATRIX.filter((key) => valuesOf(whole, key).length > 1);
   return expanded(whole).map((single) => {
     const shown = nameOf(entry.name, single, lists);
     try {
-      return { name: shown, line, ...askedOf(single, file.folder, from) };
+      return { name: shown, line, ...askedOf(single, places) };
     } catch (error) {
       if (error instanceof InputError) return { name: shown, line, error };
       throw error;
@@ -104,10 +124,10 @@ function wordOf(key: (typeof MATRIX)[number], value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-function askedOf(row: RowConfig, folder: string, from: string) {
+function askedOf(row: RowConfig, places: Places) {
   const { limits = {} } = row;
   const request: Request = {
-    model: modelPath(row.model as string, folder, from),
+    model: row.model as string,
     ...given('engine', row.engine),
     ...given('engineVersion', row.engineVersion),
     ...given('quant', row.quant as string | undefined),
@@ -133,6 +153,7 @@ function askedOf(row: RowConfig, folder: string, from: string) {
   };
   return {
     request,
+    ...given('path', modelPath(request.model, places)),
     expectations,
     growth: row.growth === undefined ? undefined : allowancesOf(row.growth),
   };
@@ -143,11 +164,13 @@ function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: 
 }
 
 /** A path in the repository starts from the folder of the file. */
-function modelPath(model: string, folder: string, from: string): string {
-  const isPath = looksLikePath(model) || existsSync(join(folder, model));
-  if (!isPath || /^(\/|[a-z]:[\\/])/i.test(model)) return model;
+function modelPath(model: string, { folder, from, readFolder }: Places): ModelPath | undefined {
+  const sure = looksLikePath(model);
+  if (isAbsolute(model)) return undefined;
+  const read = join(readFolder, model);
+  if (!sure && !existsSync(read)) return undefined;
   const path = relative(from, join(folder, model)).replaceAll('\\', '/');
-  return path.startsWith('.') || path.startsWith('/') ? path : `./${path}`;
+  return { read, shown: path.startsWith('.') ? path : `./${path}`, sure };
 }
 
 const tokensOf = (value: string | number | undefined, what: string): number | 'max' | undefined =>

@@ -36,9 +36,9 @@ const PROBLEMS: Readonly<Record<string, (args: Args) => string>> = {
   'context-under': ({ most, least, by }) =>
     `it holds ${tokens(most)} tokens, ${tokens(by)} fewer than the ${tokens(least)} asked`,
   'sequences-under': ({ most, least, by }) =>
-    `it holds ${tokens(most)} sequences, ${tokens(by)} fewer than the ${tokens(least)} asked`,
+    `it holds ${tokens(most)} sequence${most === 1 ? '' : 's'}, ${tokens(by)} fewer than the ${tokens(least)} asked`,
   'growth-over': ({ part, byBytes, allowedBytes, why }) =>
-    `${partName(part)} grew by ${size(byBytes)}, ${size(allowedBytes)} may be${why ? `: ${why}` : ''}`,
+    `${partName(part)} grew by ${size(byBytes)}, more than the ${size(allowedBytes)} that it may${why ? `: ${why}` : ''}`,
 };
 
 /** The words for a problem of a row. */

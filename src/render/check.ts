@@ -114,7 +114,7 @@ function csvTable(rows: readonly CheckRow[]): Table {
       row.memory?.totalBytes,
       leastFree(row),
       grownBytes(row),
-      row.error?.message ?? row.problems.map(({ message }) => message).join('; '),
+      row.error?.message.replaceAll('\n', '; ') ?? row.problems.map(({ message }) => message).join('; '),
       row.wouldFit.map(({ message }) => message).join('; '),
     ]),
   };

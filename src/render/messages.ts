@@ -120,6 +120,10 @@ const ERRORS: Record<ErrorCode, (args: ErrorArgs) => Words> = {
     message: `That grid has ${grouped(Number(args.count))} rows; ${grouped(Number(args.most))} are the most.`,
     hint: 'Shorten a list, or run it in parts.',
   }),
+  'no-engine': (args) => ({
+    message: `${text(args.engine)} does not run on ${text(args.gpu)}.`,
+    hint: `Name a card of ${list(args.vendors).join(', ')}: \`llmspec gpus\`.`,
+  }),
   'no-hardware': () => ({
     message: 'No hardware with a limit was named.',
     hint: 'Say --gpu 2x4090, --gpu 24GiB, or --cpu --ram 64GiB.',
@@ -165,6 +169,7 @@ const NOTES: Record<string, (args: NoteArgs) => string> = {
   'quant-default': (args) => `No weight format was given: ${text(args.name)}.`,
   'gpu-board': (args) => `${text(args.asked)} was taken as ${text(args.id)}: ${text(args.boards)}.`,
   'gpu-estimated': (args) => `The memory that the driver of ${text(args.name)} reports is estimated.`,
+  display: (args) => `A desktop on ${text(args.id)} takes ${size(args.bytes)}.`,
   'context-overflow': (args) =>
     `${tokens(args.tokens)} tokens are more than the model's ${tokens(args.most)}.`,
   'context-extended': (args) =>

@@ -1,4 +1,5 @@
 // Everything that makes text for people, loaded at once and only when somebody will read it.
+export { checkPage } from './check.js';
 export { comparePage } from './compare.js';
 export { csvLine, renderCsv } from './csv.js';
 export { enginePage, enginesPage } from './engines.js';

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { checkConfigSchema, checkSchema } from './check.js';
 import { engineSchema } from './engine.js';
 import { gpuSchema } from './gpu.js';
 import { modelSchema } from './model.js';
@@ -16,6 +17,8 @@ export const SCHEMAS = {
   price: priceSchema,
   request: requestSchema,
   plan: planSchema,
+  check: checkSchema,
+  'check-config': checkConfigSchema,
   error: errorSchema,
 } as const;
 

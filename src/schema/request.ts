@@ -7,6 +7,8 @@ export const deviceRequest = z.union([
     gpu: z.union([z.string().min(1), z.null()]),
     count: positive.default(1),
     memoryBytes: positive.optional(),
+    /** One of them also drives a screen. */
+    display: z.boolean().optional(),
   }),
   z.strictObject({ memoryBytes: positive, count: positive.default(1) }),
 ]);

@@ -20,6 +20,9 @@ describe('nearMisses', () => {
     ['another letter', 'mavorick', ['maverick']],
     // One step where two letters change places; `scotu` is as far from nothing else.
     ['two letters in each other’s place', 'scuot', ['scout']],
+    ['another letter in a short word', 'scoud', ['scout']],
+    ['two steps in a word of six', 'mavrck', ['maverick']],
+    ['no two steps in a word of five', 'mxtrl', []],
     ['case', 'MAVERIK', ['maverick']],
     ['nothing that is like it', 'zzzzzz', []],
     ['nothing', '', []],

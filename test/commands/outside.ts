@@ -28,6 +28,10 @@ export async function ran(
       yield* input;
     },
     writeFile: (path, text) => void files.set(path, text),
+    appendFile: (path, text) => void files.set(path, (files.get(path) ?? '') + text),
+    readFile: (path) => files.get(path),
+    git: async () => undefined,
+    folder: '/',
     env: {},
     columns: 80,
     outIsTerminal: false,

@@ -186,6 +186,16 @@ describe('the request of the answer', () => {
     });
   });
 
+  test.each([
+    ['maverick', 'llama-4-maverick'],
+    ['Llama 4 Maverick', 'llama-4-maverick'],
+    ['meta-llama/Llama-4-Maverick-17B-128E-Instruct', 'llama-4-maverick'],
+    // A release with a context of its own keeps its name, so that it can be asked again.
+    ['meta-llama/Llama-4-Maverick-17B-128E', 'meta-llama/Llama-4-Maverick-17B-128E'],
+  ])('names %s as %s', async (asked, named) => {
+    expect((await plan({ model: asked })).request.model).toBe(named);
+  });
+
   test('names cards by their id', async () => {
     const answer = await plan({ model: 'llama-8b', devices: [{ gpu: '4090', count: 2 }] });
     expect(answer.request.devices).toEqual([{ gpu: 'rtx-4090', count: 2 }]);

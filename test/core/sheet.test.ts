@@ -24,6 +24,13 @@ test('a sheet counts the layers that hold each block', () => {
   ]);
 });
 
+test('a sheet has no block that no layer holds', () => {
+  const architecture = toy({ attention: ATTENTION, dense: DENSE, spare: { ...DENSE } }, [
+    ['attention', 'dense'],
+  ]);
+  expect(sheetOf({ architecture }).feedForwards.map(({ name }) => name)).toEqual(['dense']);
+});
+
 test('a sheet says what one more token adds at 16 bits', () => {
   // 4 elements of keys and 4 of values, 2 bytes each: 16 a layer.
   expect(sheet.cacheBytesPerToken).toEqual([

@@ -61,6 +61,16 @@ describe('conditions by layer, of 32', () => {
   });
 });
 
+test('the middle three quarters of 27 layers are 3 to 22', () => {
+  const quant = mix({ ffnGateUp: [{ type: 'Q6_K', when: ['middleThreeQuarters'] }] });
+  for (const part of ['ffn_gate', 'ffn_up']) {
+    const types = ggufTypes([HEAD, ...inLayers(part, first(27))], quant, { ...CONTEXT, layersAll: 27 }).slice(
+      1,
+    );
+    expect(types.flatMap((type, layer) => (type === 'Q6_K' ? [layer] : []))).toEqual(first(23).slice(3));
+  }
+});
+
 describe('conditions by model', () => {
   const ALL = first(32);
 
@@ -108,6 +118,18 @@ describe('what is counted', () => {
     expect(sixBits(ggufTypes([...experts, HEAD], quant, { ...CONTEXT, experts: 16 }).slice(0, 4))).toEqual([
       3,
     ]);
+  });
+
+  test.each([
+    // Two of 32 layers are the first sixteenth: of layers 1 and 2 the first one, of a count both.
+    [0, [0, 1]],
+    [1, [0, 1]],
+    [2, [0]],
+  ])('of feed-forwards is the layer from two experts on, not with %i', (experts, indices) => {
+    const downs = inLayers('ffn_down', [1, 2]);
+    const sixteenth = mix({ ffnDown: [{ type: 'Q6_K', when: ['firstSixteenth'] }] });
+    const types = ggufTypes([...downs, HEAD], sixteenth, { ...CONTEXT, experts });
+    expect(sixBits(types.slice(0, 2))).toEqual(indices);
   });
 
   test('goes in the order of the file, whatever the order of the list', () => {

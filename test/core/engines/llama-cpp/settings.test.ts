@@ -20,6 +20,13 @@ describe('the context', () => {
     ['of a sequence is rounded after the whole is shared', { contextTokens: 1000, sequences: 3 }, 1024, 3072],
     // 20,001 → 20,224; a quarter is 5,056 → 5,120; four of them.
     ['may grow when it is shared', { sequences: 4, options: { 'ctx-size': 20_001 } }, 5120, 20_480],
+    // 77,056 / 300 = 256.9: the rest is dropped before the step is taken.
+    [
+      'of a sequence drops the rest of its share',
+      { sequences: 300, options: { 'ctx-size': 77_056 } },
+      256,
+      76_800,
+    ],
     [
       'is one for all where unified',
       { sequences: 4, options: { 'ctx-size': 20_001, 'kv-unified': true } },

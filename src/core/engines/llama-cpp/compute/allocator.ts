@@ -39,10 +39,11 @@ const IN_PLACE: ReadonlySet<Op> = new Set([
  * @param marked nodes whose place among the events is wanted, in order
  */
 export function allocations({ leafs, splits }: Schedule, marked: readonly Tensor[]): Allocations {
-  const nodes = splits.flatMap((split) => split.nodes);
+  const nodes = splits.length === 1 ? splits[0]!.nodes : splits.flatMap((split) => split.nodes);
   const state: State = { events: [], taken: 0 };
   const marks: number[] = [];
-  for (const tensor of [...leafs, ...nodes]) clear(tensor);
+  for (const leaf of leafs) clear(leaf);
+  for (const node of nodes) clear(node);
   for (const leaf of leafs) allocate(state, leaf, leaf.device);
   for (const node of nodes) count(state, node);
   for (const node of nodes) {

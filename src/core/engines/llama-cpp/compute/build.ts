@@ -5,17 +5,7 @@ import { expand, type Graph, newGraph } from './graph.js';
 import { input, mul, rmsNorm, view } from './ops.js';
 import { type Size, scaled, times } from './size.js';
 import { shape, type Tensor, tensor } from './tensor.js';
-
-/** A weight as the file holds it; `ne` has the row length first. */
-export interface Weight {
-  readonly name: string;
-  readonly layer?: number;
-  readonly ne: readonly number[];
-  readonly type: GgmlType;
-  readonly routed: boolean;
-  /** Every device that holds layers has its own. */
-  readonly onEveryDevice?: true;
-}
+import { findWeight, type Weights } from './weights.js';
 
 /** Dimensions that differ from request to request: variables of a program, or numbers. */
 export interface Dimensions {
@@ -38,10 +28,10 @@ export interface Structure {
   readonly kvTypeV: GgmlType;
   /** Every sequence has a cache of its own. */
   readonly separate: boolean;
-  /** Device of a layer and of its cache, and of one of its weights. */
+  /** Device of a layer and of its cache, and of one of its weights or one outside of the stack. */
   readonly deviceOfLayer: (layer: number) => number;
-  readonly deviceOfWeight: (weight: Weight) => number;
-  readonly weights: ReadonlyMap<string, Weight>;
+  readonly deviceOfWeight: (name: string, routed: boolean, layer: number | undefined) => number;
+  readonly weights: Weights;
 }
 
 /** Inputs of one kind of cache: `src/llama-graph.cpp:build_attn_inp_kv_impl, build_attn_inp_kv_iswa`. */
@@ -129,17 +119,21 @@ function once<T>(make: () => T): () => T {
   };
 }
 
-function finder({ weights, deviceOfWeight, deviceOfLayer }: Structure): Build['find'] {
-  const made = new Map<string, Tensor>();
+function finder({ weights, deviceOfWeight }: Structure): Build['find'] {
+  const byLayer = new Map<number | undefined, Map<string, Tensor>>();
   return (name, layer) => {
-    const found = weights.get(layer === undefined ? name : `blk.${layer}.${name}`) ?? weights.get(name);
-    if (!found) return undefined;
-    const place = found.onEveryDevice && layer !== undefined ? deviceOfLayer(layer) : deviceOfWeight(found);
-    const key = `${found.name} on ${place}`;
-    const known = made.get(key);
+    const made = byLayer.get(layer) ?? new Map<string, Tensor>();
+    byLayer.set(layer, made);
+    const known = made.get(name);
     if (known) return known;
-    const leaf = tensor('NONE', found.type, shape(found.ne), [], { name: found.name, place, weight: true });
-    made.set(key, leaf);
+    const found = findWeight(weights, name, layer);
+    if (!found) return undefined;
+    const leaf = tensor('NONE', found.type, shape(found.ne), [], {
+      name: layer === undefined ? name : `blk.${layer}.${name}`,
+      place: deviceOfWeight(name, found.routed, layer),
+      weight: true,
+    });
+    made.set(name, leaf);
     return leaf;
   };
 }

@@ -46,10 +46,10 @@ function dependencies({ device }: Split, kept: ReadonlySet<Tensor>): Tensor[] {
 
 function keptTensors(nodes: readonly Tensor[]): Kept {
   const kept: Kept = new Map();
-  const uses = useCounts(nodes);
   for (let index = 0; index < nodes.length; index++) {
-    index += keepSummed(nodes, index, kept);
-    index += keepChoice(nodes, index, { kept, uses });
+    const { op } = nodes[index]!;
+    if (op === 'MUL') index += keepSummed(nodes, index, kept);
+    else if (op === 'UNARY' || op === 'SOFT_MAX') index += keepChoice(nodes, index, kept);
   }
   return kept;
 }
@@ -57,12 +57,6 @@ function keptTensors(nodes: readonly Tensor[]): Kept {
 function keep(kept: Kept, tensor: Tensor, until: Tensor): void {
   const known = kept.get(until) ?? new Set();
   kept.set(until, known.add(tensor));
-}
-
-function useCounts(nodes: readonly Tensor[]): Map<Tensor, number> {
-  const uses = new Map<Tensor, number>();
-  for (const { src } of nodes) for (const source of src) uses.set(source, (uses.get(source) ?? 0) + 1);
-  return uses;
 }
 
 /** Weighted experts, one view each, then their sum: `ggml_cuda_match_moe_weighted_reduction`. Nodes to skip come back. */
@@ -88,29 +82,19 @@ function keepSummed(nodes: readonly Tensor[], index: number, kept: Kept): number
 const CHOICE: readonly Op[] = ['ARGSORT', 'VIEW', 'GET_ROWS'];
 const NORMALISED: readonly Op[] = ['RESHAPE', 'SUM_ROWS', 'CLAMP', 'DIV', 'RESHAPE'];
 
-interface Found {
-  readonly kept: Kept;
-  readonly uses: ReadonlyMap<Tensor, number>;
-}
-
-/** Gating, choice and weights of experts in one kernel: `ggml_cuda_topk_moe_fusion`. Nodes to skip come back. */
-function keepChoice(nodes: readonly Tensor[], index: number, { kept, uses }: Found): number {
-  const gating = nodes[index];
-  if (!gating || (gating.op !== 'UNARY' && gating.op !== 'SOFT_MAX')) return 0;
+/**
+ * Gating, choice and weights of experts in one kernel: `ggml_cuda_topk_moe_fusion`. Nodes to skip come back.
+ * What is elided has no other readers in any planned graph.
+ */
+function keepChoice(nodes: readonly Tensor[], index: number, kept: Kept): number {
+  const gating = nodes[index]!;
   const count = choiceLength(nodes, index);
   const until = nodes[index + count];
   if (count === 0 || !until || !hasKernel(gating) || gating.src.length > 1) return 0;
   const chosen = nodes.slice(index, index + count);
-  const ids = chosen.find(({ op }) => op === 'VIEW')!;
-  const isInside = (node: Tensor) =>
-    node === ids || node === chosen.at(-1) || usesIn(chosen, node) === uses.get(node);
-  if (!chosen.every(isInside)) return 0;
   for (const node of chosen) for (const tensor of [node, ...node.src]) keep(kept, tensor, until);
   return count - 1;
 }
-
-const usesIn = (nodes: readonly Tensor[], of: Tensor): number =>
-  nodes.reduce((sum, { src }) => sum + src.filter((source) => source === of).length, 0);
 
 function hasKernel({ ne: [experts] }: Tensor): boolean {
   if (typeof experts !== 'number') return false;

@@ -7,7 +7,8 @@ import { productValues } from './size.js';
 import { type ComputeModel, isPipeline, programKey } from './structure.js';
 
 export { computePeaks, type Peak } from './peak.js';
-export type { ComputeModel };
+export type { ComputeModel } from './structure.js';
+export type { Weights } from './weights.js';
 
 /** Bytes with the bounds between which the engine's own figure lies. */
 export interface Estimate {

@@ -10,6 +10,7 @@ import { type Build, newBuild, norm, put, type Structure, weight } from './build
 import type { Graph } from './graph.js';
 import { add, getRows, input, mulMat, scale } from './ops.js';
 import type { Tensor } from './tensor.js';
+import { EMBEDDING, TIED_OUTPUT } from './weights.js';
 
 type Builder<K extends Block['kind']> = (
   build: Build,
@@ -62,7 +63,7 @@ const scales = ({ family }: Build, what: 'embedding' | 'residual' | 'logits', a:
 function embedding(build: Build): Tensor {
   const rows = put(
     build,
-    getRows(weight(build, 'token_embd.weight'), input('inp_tokens', 'I32', [build.sizes.tokens])),
+    getRows(weight(build, EMBEDDING), input('inp_tokens', 'I32', [build.sizes.tokens])),
   );
   put(build, input('inp_embd', 'F32', [build.architecture.hiddenSize, build.sizes.tokens]));
   return put(build, scales(build, 'embedding', rows));
@@ -113,7 +114,7 @@ function logits(build: Build, hidden: Tensor): Tensor {
   const last = choosesRows === 'afterLayers' ? chosen(hidden) : hidden;
   const normed = norm(build, last, 'output_norm.weight');
   const embedded = choosesRows === 'afterNorm' ? chosen(normed) : normed;
-  const head = build.find('output.weight') ?? weight(build, 'tied_output.weight');
+  const head = build.find('output.weight') ?? weight(build, TIED_OUTPUT);
   const out = scales(build, 'logits', mulMat(head, embedded));
   for (const tensor of [...kept, embedded, out]) tensor.output = true;
   return out;

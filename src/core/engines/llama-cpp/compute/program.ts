@@ -89,16 +89,14 @@ export function programFrom(
   const sizes: Sizes = { all: [], numbers: new Map() };
   const buffers: BufferProgram[] = [];
   const bufferOf: number[] = [];
-  for (let device = 0; device <= host; device++) {
-    const onCard = device < host;
-    const steps = stepsOf(allocated, device, sizes, onCard);
+  for (const [device, steps] of stepsOf(allocated, host, sizes).entries()) {
     const loops = repeats.map((repeat) => loopOf(steps, repeat));
     if (loops.includes(undefined)) return undefined;
     const buffer: BufferProgram = {
       steps: Int32Array.from(steps.list),
       loops: (loops as Loop[]).filter(({ from, to }) => to > from),
       blocks: steps.taken,
-      onCard,
+      onCard: device < host,
     };
     const known = buffers.findIndex((other) => isSameBuffer(buffer, other));
     bufferOf.push(known < 0 ? buffers.push(buffer) - 1 : known);
@@ -129,23 +127,28 @@ interface Steps {
   readonly marks: { readonly step: number; readonly taken: number }[];
 }
 
-function stepsOf({ events, marks }: Allocations, device: number, sizes: Sizes, onCard: boolean): Steps {
-  const steps: Steps = { list: [], taken: 0, marks: [] };
-  const numbers = new Map<number, number>();
-  const mark = () => steps.marks.push({ step: steps.list.length, taken: steps.taken });
-  events.forEach((event, index) => {
-    while (marks[steps.marks.length] === index) mark();
-    if (event.device !== device) return;
-    if (event.takes) {
-      numbers.set(event.block, steps.taken);
-      const size = onCard ? cardBytes(event.tensor) : bytesOf(event.tensor);
-      steps.list.push(steps.taken++, numberOf(sizes, size));
+/** The events of every device as its steps. */
+function stepsOf({ events, marks }: Allocations, host: number, sizes: Sizes): Steps[] {
+  const all = Array.from({ length: host + 1 }, (): Steps => ({ list: [], taken: 0, marks: [] }));
+  const numbers = new Int32Array(events.length);
+  let next = 0;
+  const markUntil = (index: number) => {
+    for (; next < marks.length && marks[next]! <= index; next++) {
+      for (const steps of all) steps.marks.push({ step: steps.list.length, taken: steps.taken });
+    }
+  };
+  events.forEach(({ takes, device, block, tensor }, index) => {
+    markUntil(index);
+    const steps = all[device]!;
+    if (takes) {
+      numbers[block] = steps.taken;
+      steps.list.push(steps.taken++, numberOf(sizes, device < host ? cardBytes(tensor) : bytesOf(tensor)));
     } else {
-      steps.list.push(numbers.get(event.block)!, GIVES_BACK);
+      steps.list.push(numbers[block]!, GIVES_BACK);
     }
   });
-  while (steps.marks.length < marks.length) mark();
-  return steps;
+  markUntil(events.length);
+  return all;
 }
 
 /** The period of a repeat as a loop, if its steps are those of the period before it. */

@@ -4,20 +4,17 @@ import { FAMILIES } from '../families.js';
 import type { Placement } from '../placement.js';
 import type { PreparedModel } from '../prepare.js';
 import type { Settings } from '../settings.js';
-import type { Dimensions, Structure, Weight } from './build.js';
+import type { Dimensions, Structure } from './build.js';
 import { GRAPH_FAMILIES } from './families.js';
 import { variable } from './size.js';
+import { EMBEDDING, type Weights } from './weights.js';
 
 /** What the replay needs of a prepared model. */
 export interface ComputeModel extends PreparedModel {
   /** The engine's name for the architecture. */
   readonly architectureName: string;
-  /** Weights that are loaded, by the names of the file. */
-  readonly tensors: readonly Weight[];
+  readonly weights: Weights;
 }
-
-/** Name of the second copy of the embedding that a tied model computes its logits with. */
-const TIED_OUTPUT = 'tied_output.weight';
 
 /** Every dimension open. A single sequence is a number: then more shapes are the same. */
 export const openDimensions = ({ sequences }: Settings): Dimensions => ({
@@ -45,16 +42,9 @@ export function structureOf(
     kvTypeV: settings.kvTypeV,
     separate: settings.streams > 1,
     deviceOfLayer: (layer) => deviceOfLayer(placement, layer),
-    deviceOfWeight: (weight) => deviceOfWeight(placement, weight),
-    weights: weightsByName(model),
+    deviceOfWeight: (name, routed, layer) => deviceOfWeight(placement, name, routed, layer),
+    weights: model.weights,
   };
-}
-
-function weightsByName({ tensors, tied }: ComputeModel): Map<string, Weight> {
-  const weights = new Map(tensors.map((tensor) => [tensor.name, tensor]));
-  const embedding = weights.get('token_embd.weight');
-  if (tied && embedding) weights.set(TIED_OUTPUT, { ...embedding, name: TIED_OUTPUT });
-  return weights;
 }
 
 function deviceOfLayer({ cards }: Placement, layer: number): number {
@@ -63,9 +53,14 @@ function deviceOfLayer({ cards }: Placement, layer: number): number {
 }
 
 /** The embedding is always on the host, the output with the last layer. */
-function deviceOfWeight(placement: Placement, { name, layer, routed }: Weight): number {
+function deviceOfWeight(
+  placement: Placement,
+  name: string,
+  routed: boolean,
+  layer: number | undefined,
+): number {
   const host = placement.cards.length;
-  if (name === 'token_embd.weight') return host;
+  if (name === EMBEDDING) return host;
   if (layer === undefined) return placement.outputCard ?? host;
   return routed && layer < placement.hostExpertLayers ? host : deviceOfLayer(placement, layer);
 }
@@ -112,7 +107,7 @@ export function programKey(
 /** Quantised types differ only in bytes, and caches have theirs already. */
 const cacheKind = (type: GgmlType): string => (isQuantised(type) ? 'quantised' : type);
 
-/** A text for each layer that equal layers share: its blocks, its device, and weights that are borrowed. */
+/** A text for each layer that equal layers share: its blocks, its device, and types of weights that are borrowed. */
 export function layerKinds(structure: Structure, stack: readonly Steps[], placement: Placement): string[] {
   const numbers = new Map<unknown, number>();
   const numberOf = (block: unknown): number => {
@@ -120,19 +115,18 @@ export function layerKinds(structure: Structure, stack: readonly Steps[], placem
     numbers.set(block, number);
     return number;
   };
-  const borrowed = borrowsWeights(placement) ? borrowedTypes(structure, placement) : [];
+  const borrows = borrowsWeights(placement);
   return stack.map((steps, layer) => {
     const blocks = steps.flat().map(numberOf);
-    return `${blocks} ${structure.deviceOfLayer(layer)} ${borrowed[layer] ?? ''}`;
+    const borrowed = borrows ? hostTypes(structure, layer, placement.cards.length) : '';
+    return `${blocks} ${structure.deviceOfLayer(layer)} ${borrowed}`;
   });
 }
 
-/** Types of the weights of each layer that lie on the host. */
-function borrowedTypes({ weights, deviceOfWeight }: Structure, { cards }: Placement): string[] {
-  const types: string[] = [];
-  for (const weight of weights.values()) {
-    if (weight.layer === undefined || deviceOfWeight(weight) !== cards.length) continue;
-    types[weight.layer] = `${types[weight.layer] ?? ''} ${weight.type}`;
-  }
-  return types;
+/** Types of the weights of a layer that lie on the host. */
+function hostTypes({ weights, deviceOfWeight }: Structure, layer: number, host: number): string {
+  const onHost = weights.layers[layer]!.filter(
+    ({ name, routed }) => deviceOfWeight(name, routed, layer) === host,
+  );
+  return onHost.map(({ type }) => type).join(' ');
 }

@@ -1,0 +1,35 @@
+import type { GgmlType } from '../../../quant/ggml-types.js';
+
+/** A weight as the file holds it, named without its layer; `ne` has the row length first. */
+export interface Weight {
+  readonly name: string;
+  readonly ne: readonly number[];
+  readonly type: GgmlType;
+  /** A stack of experts. */
+  readonly routed: boolean;
+  /** Every device that holds layers has its own. */
+  readonly onEveryDevice?: true;
+}
+
+/** The weights of a model that are loaded: those outside the stack, and those of each layer. */
+export interface Weights {
+  readonly outside: readonly Weight[];
+  readonly layers: readonly (readonly Weight[])[];
+}
+
+export const EMBEDDING = 'token_embd.weight';
+
+/** What a tied model computes its logits with: a second copy of the embedding, which the file does not have. */
+export const TIED_OUTPUT = 'tied_output.weight';
+
+/** A weight by its name, for a layer or outside of the stack. */
+export function findWeight({ outside, layers }: Weights, name: string, layer?: number): Weight | undefined {
+  if (layer === undefined) return named(outside, name === TIED_OUTPUT ? EMBEDDING : name);
+  const own = named(layers[layer] ?? [], name);
+  if (own) return own;
+  const shared = named(outside, name);
+  return shared?.onEveryDevice ? shared : undefined;
+}
+
+const named = (weights: readonly Weight[], name: string): Weight | undefined =>
+  weights.find((weight) => weight.name === name);
