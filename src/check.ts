@@ -3,6 +3,7 @@ import { type Facts, factsOf } from './core/facts.js';
 import { type Change, changesOf, overgrown, type Side } from './core/growth.js';
 import type { Plan } from './core/plan.js';
 import { usualQuants } from './core/quant/names.js';
+import type { Candidate } from './core/setups.js';
 import { InputError } from './errors.js';
 import { EXIT, exitCodeOfError, worstExitCode } from './exit.js';
 import type { AskedRow, ModelPath } from './importers/check-rows.js';
@@ -18,6 +19,8 @@ import {
 import { envelope, type Generator } from './render/json.js';
 import { errorWords, noteWords } from './render/messages.js';
 import type { Allowances, Baseline, CheckDocument, CheckRow, Expectations } from './schema/check.js';
+import type { Engine } from './schema/engine.js';
+import type { Architecture } from './schema/model.js';
 import type { Request } from './schema/request.js';
 
 /** What is compared with, and what it is called. */
@@ -44,8 +47,15 @@ interface Checking {
 export async function checkAll({ planner, file, rows, before, growth }: Checking): Promise<CheckDocument> {
   const models: Record<string, Facts> = {};
   const checked: CheckRow[] = [];
+  const situation: Situation = {
+    planner,
+    before,
+    growth,
+    facts: remembered(factsOf),
+    candidates: remembered((engine) => candidatesOf(planner.catalog, engine)),
+  };
   for (const row of rows) {
-    const { entry, facts } = await checkRow(planner, row, before, growth);
+    const { entry, facts } = await checkRow(row, situation);
     checked.push(entry);
     if (entry.request && facts) models[entry.request.model] = facts;
   }
@@ -87,12 +97,24 @@ interface Entry {
   readonly facts?: Facts;
 }
 
-async function checkRow(
-  planner: Planner,
-  row: AskedRow,
-  before: Before | undefined,
-  growth: Allowances | undefined,
-): Promise<Entry> {
+/** What all rows share. */
+interface Situation extends Pick<Checking, 'planner' | 'before' | 'growth'> {
+  readonly facts: (architecture: Architecture) => Facts;
+  readonly candidates: (engine: Engine) => Candidate[];
+}
+
+/** The same answer for the same thing, worked out once. */
+function remembered<K extends object, V>(work: (key: K) => V): (key: K) => V {
+  const known = new Map<K, V>();
+  return (key) => {
+    const value = known.get(key) ?? work(key);
+    known.set(key, value);
+    return value;
+  };
+}
+
+async function checkRow(row: AskedRow, situation: Situation): Promise<Entry> {
+  const { planner, before, growth } = situation;
   const { name, line } = row;
   const path = pathOf(planner, row);
   try {
@@ -103,8 +125,8 @@ async function checkRow(
     const answer = shownAs(await planner.plan(request), path);
     refuseUnlimited(answer, expectations);
     const { problems, capacity } = checkPlan(asked, answer, expectations);
-    const wouldFit = problems.length > 0 ? await remedies(planner, { request, expectations, asked }) : [];
-    const facts = factsOf(asked.model.architecture);
+    const wouldFit = problems.length > 0 ? await remedies({ request, expectations, asked }, situation) : [];
+    const facts = situation.facts(asked.model.architecture);
     const change = before && changeOf({ name, answer, facts, generator: planner.catalog }, before);
     const grown = change ? growthProblems(change.parts, row.growth ?? growth) : [];
     const said = [...problems.map(problemOf), ...grown];
@@ -168,14 +190,13 @@ interface Failing {
   readonly asked: Asked;
 }
 
-async function remedies(planner: Planner, { request, expectations, asked }: Failing) {
+async function remedies({ request, expectations, asked }: Failing, { planner, candidates }: Situation) {
   const asker = await planner.asker(request.model);
   const inQuants = usualQuants(asked.question).map((quant) => ({
     quant,
     trial: () => asker({ ...request, quant }),
   }));
-  const candidates = candidatesOf(planner.catalog, asked.question.engine);
-  const found = remediesOf(asked, expectations, { inQuants, candidates });
+  const found = remediesOf(asked, expectations, { inQuants, candidates: candidates(asked.question.engine) });
   return found.map((remedy) => ({ ...remedy, message: remedyWords(remedy) }));
 }
 

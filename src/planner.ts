@@ -216,6 +216,8 @@ function apartFromDisplay(device: DeviceRequest): DeviceRequest[] {
 /** A Linux desktop on the card took 1.0 to 1.6 GB (ollama issue 8723; read 2026-11-23): the larger is planned. */
 const DISPLAY_BYTES = 1_600_000_000;
 
+const MOST_CARDS = 1024;
+
 interface Lookup {
   readonly catalog: Catalog;
   readonly engine: Engine;
@@ -224,6 +226,13 @@ interface Lookup {
 
 function plannedDevice({ catalog, engine, notes }: Lookup, device: DeviceRequest): PlannedDevice {
   const count = device.count ?? 1;
+  if (!Number.isSafeInteger(count) || count < 1 || count > MOST_CARDS) {
+    throw new InputError('bad-number', {
+      what: 'device count',
+      text: String(count),
+      expected: `1 to ${MOST_CARDS}`,
+    });
+  }
   if (!('gpu' in device)) {
     const { memoryBytes } = device;
     return {

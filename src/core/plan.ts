@@ -118,26 +118,29 @@ const sumOf = (map: ReadonlyMap<string, number>): number => {
 };
 
 function deviceOf(use: DeviceUse, hostMemoryBytes: number | undefined): Device {
+  const { id, gpu, compute, output, runtime } = use;
   const parts: Record<string, number> = {
     weights: sumOf(use.weights),
     kvCache: sumOf(use.kvCache),
-    compute: use.compute.bytes,
+    compute: compute.bytes,
   };
-  if (use.output > 0) parts.output = use.output;
-  if (use.runtime.bytes > 0) parts.runtime = use.runtime.bytes;
-  const totalBytes = Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
-  const capacityBytes = use.device ? use.device.capacityBytes : hostMemoryBytes;
-  const usableBytes = use.device ? use.device.usableBytes : hostMemoryBytes;
-  return {
-    id: use.id,
-    ...(use.device ? { node: 0 } : {}),
-    gpu: use.gpu,
-    parts,
-    ...(use.runtime.bytes > 0 ? { children: { runtime: { context: use.runtime.bytes } } } : {}),
-    totalBytes,
-    ...(capacityBytes === undefined ? {} : { capacityBytes }),
-    ...(usableBytes === undefined ? {} : { usableBytes, headroomBytes: usableBytes - totalBytes }),
+  if (output > 0) parts.output = output;
+  if (runtime.bytes > 0) parts.runtime = runtime.bytes;
+  let totalBytes = 0;
+  for (const part in parts) totalBytes += parts[part]!;
+  const device: Device = { id, gpu, parts, totalBytes };
+  const { capacityBytes, usableBytes } = use.device ?? {
+    capacityBytes: hostMemoryBytes,
+    usableBytes: hostMemoryBytes,
   };
+  if (use.device) device.node = 0;
+  if (runtime.bytes > 0) device.children = { runtime: { context: runtime.bytes } };
+  if (capacityBytes !== undefined) device.capacityBytes = capacityBytes;
+  if (usableBytes !== undefined) {
+    device.usableBytes = usableBytes;
+    device.headroomBytes = usableBytes - totalBytes;
+  }
+  return device;
 }
 
 /** Roles and cache kinds in the order in which they are listed everywhere. */

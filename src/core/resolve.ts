@@ -36,7 +36,7 @@ export function resolve(question: Question): { request: ResolvedRequest; notes: 
   refuseLayout(request.parallel);
   const sequences = sequencesOf(request, given.parallel);
   const context = contextOf(request, model, sharedContext(given, sequences));
-  const resolved: ResolvedRequest = {
+  const resolved: Mutable<ResolvedRequest> = {
     model: modelName,
     engine: engineId,
     engineVersion: version.version,
@@ -46,30 +46,30 @@ export function resolve(question: Question): { request: ResolvedRequest; notes: 
     kvTypeK: kvType(request.kvTypeK, engine),
     kvTypeV: kvType(request.kvTypeV, engine),
     devices,
-    ...present({
-      hostMemoryBytes: request.hostMemoryBytes,
-      limits: request.limits,
-      fileBytes: request.fileBytes,
-      workload: request.workload,
-    }),
-    options: { ...standards(engineId), ...given },
+    options: { ...STANDARDS[engineId], ...given },
     imatrix: request.imatrix ?? false,
     allowContextOverflow: request.allowContextOverflow ?? false,
   };
+  if (request.hostMemoryBytes !== undefined) resolved.hostMemoryBytes = request.hostMemoryBytes;
+  if (request.limits !== undefined) resolved.limits = request.limits;
+  if (request.fileBytes !== undefined) resolved.fileBytes = request.fileBytes;
+  if (request.workload !== undefined) resolved.workload = request.workload;
   return { request: resolved, notes: [...context.notes, ...version.notes] };
 }
 
-function present<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: NonNullable<T[K]>;
-  };
-}
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-function standards(engineId: EngineId): ResolvedRequest['options'] {
-  const entries = Object.entries(ENGINES[engineId].options).flatMap(([name, { standard }]) =>
-    standard === undefined ? [] : [[name, standard] as const],
+/** What holds for an engine where nothing is said. */
+const STANDARDS = Object.fromEntries(
+  Object.entries(ENGINES).map(([id, { options }]) => [id, standardsOf(options)]),
+) as Record<EngineId, ResolvedRequest['options']>;
+
+function standardsOf(options: (typeof ENGINES)[EngineId]['options']): ResolvedRequest['options'] {
+  return Object.fromEntries(
+    Object.entries(options).flatMap(([name, { standard }]) =>
+      standard === undefined ? [] : [[name, standard]],
+    ),
   );
-  return Object.fromEntries(entries);
 }
 
 /** llama.cpp splits layers; its own flags say how. Other layouts come with the serving engines. */
@@ -83,6 +83,7 @@ function refuseLayout(parallel: Request['parallel']): void {
 }
 
 function sequencesOf({ sequences }: Question['request'], slots: unknown): number {
+  if (sequences !== undefined) wholeAboveZero(sequences, 'sequences');
   if (typeof slots !== 'number') return sequences ?? 1;
   if (sequences !== undefined && sequences !== slots) {
     throw new InputError('contradiction', {
@@ -93,11 +94,17 @@ function sequencesOf({ sequences }: Question['request'], slots: unknown): number
   return slots;
 }
 
+function wholeAboveZero(value: number, what: string): void {
+  if (Number.isSafeInteger(value) && value > 0) return;
+  throw new InputError('bad-number', { what, text: String(value), expected: 'a whole number from 1' });
+}
+
 /** What one sequence gets of a context that all share; `undefined` where none was given. */
 function sharedContext(options: ResolvedRequest['options'], sequences: number): number | undefined {
   const shared = options['ctx-size'];
   if (typeof shared !== 'number') return undefined;
-  return options['kv-unified'] === true ? shared : Math.floor(shared / sequences);
+  const together = options['kv-unified'] === true || options.parallel === 'auto';
+  return together ? shared : Math.floor(shared / sequences);
 }
 
 /** A model's largest context: its own, or the longer one that its maker documents. */
@@ -110,6 +117,7 @@ function contextOf(
   shared: number | undefined,
 ): { tokens: number; notes: Note[] } {
   const { native, extended } = model.context;
+  if (typeof request.contextTokens === 'number') wholeAboveZero(request.contextTokens, 'context');
   const most = largestContextOf(model);
   const asked = request.contextTokens === 'max' ? most : request.contextTokens;
   const tokens = asked ?? shared ?? Math.min(most, DEFAULT_CONTEXT_TOKENS);

@@ -201,7 +201,7 @@ export function allowancesOf(growth: GrowthConfig): Allowances {
   return Object.fromEntries(
     entries.map(([id, value]) => {
       const text = String(value);
-      const share = /^(.*?)\s*%$/.exec(text)?.[1];
+      const share = /^(\d+(?:\.\d+)?)\s*%$/.exec(text)?.[1];
       if (share !== undefined) return [id, { share: Number(share) / 100 }];
       return [id, { bytes: text === '0' ? 0 : parseBytes(text, 'growth') }];
     }),

@@ -61,12 +61,23 @@ function firstBytes(path: string, count: number): string {
   }
 }
 
+const BYTE_ORDER_MARK = /^\uFEFF/;
+
 function parseJson(path: string): unknown {
-  const text = readFileSync(path, 'utf8');
+  const text = readFileSync(path, 'utf8').replace(BYTE_ORDER_MARK, '');
   if (text.trim() === '') throw new InputError('bad-file', { path, problem: 'it is empty' });
   try {
     return JSON.parse(text);
   } catch (error) {
+    // Some released configs hold a bare Infinity, which is no JSON.
+    const config = /"(?:architectures|model_type)"\s*:\s*\[?\s*"([^"]+)"/.exec(text);
+    if (config && /\b(?:Infinity|NaN)\b/.test(text)) {
+      throw new InputError('not-understood', {
+        path,
+        what: 'a Hugging Face config',
+        field: `architectures ${config[1]}`,
+      });
+    }
     throw new InputError('bad-file', { path, problem: `it is no JSON: ${(error as Error).message}` });
   }
 }

@@ -13,8 +13,10 @@ const size = z
     error: 'expected a size such as 24GiB or 80GB',
   });
 
-const tokens = z.union([positive, z.string().regex(/^(\d+(_\d+)*(\.\d+)?[KkMm]?|max)$/)], {
-  error: 'expected tokens such as 8192, 128k or max',
+const TOKENS = 'expected tokens such as 8192, 128k or max';
+
+const tokens = z.union([positive, z.string().regex(/^(\d+(_\d+)*(\.\d+)?[KkMm]?|max)$/, { error: TOKENS })], {
+  error: TOKENS,
 });
 
 /** One value, or a list of which every value makes a row. */
@@ -59,8 +61,10 @@ const limits = z.strictObject({
   minSequences: positive.optional(),
 });
 
-const allowance = z.union([z.literal(0), size, z.string().regex(/^\d+(\.\d+)?\s*%$/)], {
-  error: 'expected 0, a share such as 5% or a size such as 1GiB',
+const ALLOWANCE = 'expected 0, a share such as 5% or a size such as 1GiB';
+
+const allowance = z.union([z.literal(0), size, z.string().regex(/^\d+(\.\d+)?\s*%$/, { error: ALLOWANCE })], {
+  error: ALLOWANCE,
 });
 
 const growth = z.union(

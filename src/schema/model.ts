@@ -58,19 +58,21 @@ const mamba2 = z.strictObject({
 
 const dense = z.strictObject({ kind: z.literal('dense'), intermediateSize: count });
 
-const moe = z.strictObject({
-  kind: z.literal('moe'),
-  experts: count,
-  activeExperts: count,
-  /** Width of one routed expert. */
-  intermediateSize: count,
-  /** Biases on the router and on every expert matrix. */
-  bias: z.literal(true).optional(),
-  /** A correction that steers the choice of experts: a buffer, no parameter. */
-  routerCorrection: z.literal(true).optional(),
-  /** The expert that every token visits; `gate` weighs its output. */
-  shared: z.strictObject({ intermediateSize: count, gate: z.literal(true).optional() }).optional(),
-});
+const moe = z
+  .strictObject({
+    kind: z.literal('moe'),
+    experts: count,
+    activeExperts: count,
+    /** Width of one routed expert. */
+    intermediateSize: count,
+    /** Biases on the router and on every expert matrix. */
+    bias: z.literal(true).optional(),
+    /** A correction that steers the choice of experts: a buffer, no parameter. */
+    routerCorrection: z.literal(true).optional(),
+    /** The expert that every token visits; `gate` weighs its output. */
+    shared: z.strictObject({ intermediateSize: count, gate: z.literal(true).optional() }).optional(),
+  })
+  .refine(({ experts, activeExperts }) => activeExperts <= experts, 'more active experts than there are');
 
 export const mixer = z.discriminatedUnion('kind', [full, sliding, chunked, latent, gatedDeltaNet, mamba2]);
 export const feedForward = z.discriminatedUnion('kind', [dense, moe]);
@@ -88,23 +90,28 @@ const block = z.discriminatedUnion('kind', [
 /** One layer: names of blocks in sequence; a list inside the list runs side by side on one input. */
 const layer = z.array(z.union([z.string().min(1), z.array(z.string().min(1)).min(2)])).min(1);
 
-const vision = z.strictObject({
-  layers: count,
-  hiddenSize: count,
-  intermediateSize: count,
-  heads: count,
-  imageSize: count,
-  patchSize: count,
-  /** A bias on the patch embedding. */
-  patchBias: z.literal(true).optional(),
-  classToken: z.literal(true).optional(),
-  /** A normalisation before the first layer; one after the last is always there. */
-  preNorm: z.literal(true).optional(),
-  /** Matrices from the tower's output to the language model, as [in, out]. */
-  projector: z.array(z.tuple([count, count])).min(1),
-  /** A normalisation in front of the projector, without bias. */
-  projectorNorm: z.literal(true).optional(),
-});
+const vision = z
+  .strictObject({
+    layers: count,
+    hiddenSize: count,
+    intermediateSize: count,
+    heads: count,
+    imageSize: count,
+    patchSize: count,
+    /** A bias on the patch embedding. */
+    patchBias: z.literal(true).optional(),
+    classToken: z.literal(true).optional(),
+    /** A normalisation before the first layer; one after the last is always there. */
+    preNorm: z.literal(true).optional(),
+    /** Matrices from the tower's output to the language model, as [in, out]. */
+    projector: z.array(z.tuple([count, count])).min(1),
+    /** A normalisation in front of the projector, without bias. */
+    projectorNorm: z.literal(true).optional(),
+  })
+  .refine(
+    ({ imageSize, patchSize }) => imageSize % patchSize === 0,
+    'the image is no whole number of patches',
+  );
 
 /** Modules that predict further tokens: a projection of two hidden states, then one layer. */
 const mtp = z.strictObject({
@@ -120,34 +127,39 @@ const ropeScaling = z.strictObject({
   originalTokens: count.optional(),
 });
 
-export const architectureSchema = z.strictObject({
-  /** `model_type` of the released config. */
-  type: z.string().min(1),
-  hiddenSize: count,
-  vocabSize: count,
-  /** Rows of the embedding that no token uses and that converters drop. */
-  paddingRows: count.optional(),
-  tiedEmbeddings: z.literal(true).optional(),
-  activation: z.enum(['silu', 'gelu', 'swigluoai']).optional(),
-  norm: z.strictObject({
-    epsilon: z.number().positive(),
-    /** `sandwich`: before and after every block. */
-    placement: z.enum(['pre', 'sandwich']).optional(),
-  }),
-  /** Absent: no layer sees positions by rotation. */
-  rope: z
-    .strictObject({ theta: z.number().positive(), dim: count.optional(), scaling: ropeScaling.optional() })
-    .optional(),
-  blocks: z.record(z.string().regex(/^[a-z][a-zA-Z0-9]*$/), block),
-  /** Runs of repeated patterns of layers, first layer first. */
-  layers: z.array(z.strictObject({ repeat: count.optional(), pattern: z.array(layer).min(1) })).min(1),
-  /** Single layers that differ from the runs, by their number from 0. */
-  exceptions: z
-    .array(z.strictObject({ layers: z.array(z.number().int().nonnegative()).min(1), use: layer }))
-    .optional(),
-  mtp: mtp.optional(),
-  vision: vision.optional(),
-});
+export const architectureSchema = z
+  .strictObject({
+    /** `model_type` of the released config. */
+    type: z.string().min(1),
+    hiddenSize: count,
+    vocabSize: count,
+    /** Rows of the embedding that no token uses and that converters drop. */
+    paddingRows: count.optional(),
+    tiedEmbeddings: z.literal(true).optional(),
+    activation: z.enum(['silu', 'gelu', 'swigluoai']).optional(),
+    norm: z.strictObject({
+      epsilon: z.number().positive(),
+      /** `sandwich`: before and after every block. */
+      placement: z.enum(['pre', 'sandwich']).optional(),
+    }),
+    /** Absent: no layer sees positions by rotation. */
+    rope: z
+      .strictObject({ theta: z.number().positive(), dim: count.optional(), scaling: ropeScaling.optional() })
+      .optional(),
+    blocks: z.record(z.string().regex(/^[a-z][a-zA-Z0-9]*$/), block),
+    /** Runs of repeated patterns of layers, first layer first. */
+    layers: z.array(z.strictObject({ repeat: count.optional(), pattern: z.array(layer).min(1) })).min(1),
+    /** Single layers that differ from the runs, by their number from 0. */
+    exceptions: z
+      .array(z.strictObject({ layers: z.array(z.number().int().nonnegative()).min(1), use: layer }))
+      .optional(),
+    mtp: mtp.optional(),
+    vision: vision.optional(),
+  })
+  .refine(
+    ({ vocabSize, paddingRows = 0 }) => paddingRows < vocabSize,
+    'more padding rows than the vocabulary has',
+  );
 
 const hubId = z.string().regex(/^[^/\s]+\/[^/\s]+$/);
 

@@ -2,15 +2,18 @@ import * as z from 'zod';
 
 const positive = z.number().int().positive();
 
+/** More cards than any machine has; a larger count is a slip. */
+const cardCount = positive.max(1024);
+
 export const deviceRequest = z.union([
   z.strictObject({
     gpu: z.union([z.string().min(1), z.null()]),
-    count: positive.default(1),
+    count: cardCount.default(1),
     memoryBytes: positive.optional(),
     /** One of them also drives a screen. */
     display: z.boolean().optional(),
   }),
-  z.strictObject({ memoryBytes: positive, count: positive.default(1) }),
+  z.strictObject({ memoryBytes: positive, count: cardCount.default(1) }),
 ]);
 
 export const optionValue = z.union([z.string(), z.number(), z.boolean(), z.null()]);

@@ -13,7 +13,12 @@ export function parseTokens(text: string, what = 'context'): number | 'max' {
   if (trimmed === 'max') return 'max';
   const match = /^(\d+(?:_\d+)*(?:\.\d+)?)([km]?)$/.exec(trimmed);
   if (!match)
-    throw new InputError('bad-number', { what, text, expected: 'tokens', comma: /^\d[\d,]*$/.test(trimmed) });
+    throw new InputError('bad-number', {
+      what,
+      text,
+      expected: 'tokens',
+      comma: /^\d[\d,]*[km]?$/.test(trimmed),
+    });
   const tokens = Number(match[1]?.replaceAll('_', '')) * (FACTORS[match[2] ?? ''] ?? 1);
   const whole = match[2] ? Math.round(tokens) : tokens;
   if (!Number.isSafeInteger(whole) || whole <= 0)

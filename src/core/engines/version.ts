@@ -15,12 +15,13 @@ const BUILD = /^b\d+$/;
 export function readVersion(asked: string | undefined, engine: Engine): { version: string; notes: Note[] } {
   const known = engine.version;
   if (asked === undefined) return { version: known, notes: [] };
-  if (BUILD.test(asked))
+  const text = asked.trim();
+  if (BUILD.test(text))
     return {
       version: asked,
       notes: [{ code: 'engine-version', args: { asked, known, engine: engine.name } }],
     };
-  const match = RELEASE.exec(asked.trim());
+  const match = RELEASE.exec(text);
   if (!match) throw new InputError('unknown-version', { version: asked, known, engine: engine.name });
   const release = `${match[1]}.${match[2]}.${match[3] ?? 0}`;
   const notes: Note[] = [];

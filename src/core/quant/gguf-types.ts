@@ -144,8 +144,8 @@ type Choice = (tensor: GgufShape, category: Category) => GgmlType;
 
 const plainChooser =
   (base: GgmlType, experts: GgmlType | undefined): Choice =>
-  ({ ne }) =>
-    experts && ne.length > 2 ? experts : base;
+  (tensor) =>
+    fitted(experts && tensor.ne.length > 2 ? experts : base, tensor);
 
 /** llama-quantize walks the layers in order and the names of a layer in alphabetical order. */
 function inFileOrder(tensors: readonly GgufShape[]): number[] {

@@ -8,6 +8,9 @@ export type QuantChoice =
   /** A format that this engine does not read; `nearest` is what it has instead. */
   | { readonly kind: 'other-engine'; readonly name: string; readonly nearest: string };
 
+/** Formats of MLX and ExLlamaV3 say their bits: `MLX-6bit`, `EXL3-4.25`. */
+const BITS_IN_NAME = /^(?:mlx|exl3)-(\d+(?:\.\d+)?)(?:bit|bpw)?(?:-g\d+)?$/;
+
 const FOUR_BIT = new Set(['q4', 'int4']);
 
 /**
@@ -38,6 +41,9 @@ export function chooseQuant(
   }
   const other = Object.entries(quants.nearest).find(([name]) => name.toLowerCase() === withoutGroup(lower));
   if (other) return { kind: 'other-engine', name: other[0], nearest: other[1] };
+  const bits = Math.round(Number(BITS_IN_NAME.exec(lower)?.[1]));
+  const near = Number.isNaN(bits) ? undefined : (quants.short[`q${bits}`] ?? quants.default);
+  if (near) return { kind: 'other-engine', name: asked.trim(), nearest: near };
   return { kind: 'format', name: asked.trim(), notes: [] };
 }
 

@@ -100,7 +100,14 @@ export function readOptions(given: OptionValues): OptionValues {
     if (notPlanned) throw new InputError('unknown-option', { name: notPlanned, known, notPlanned: true });
     const option = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined;
     if (!option) throw new InputError('unknown-option', { name, known, notPlanned: false });
-    read[name] = readValue(name, option.kind, value);
+    const readNow = readValue(name, option.kind, value);
+    if (Object.hasOwn(read, name) && read[name] !== readNow) {
+      throw new InputError('contradiction', {
+        one: `option ${name} ${read[name]}`,
+        other: `option ${key} ${value}`,
+      });
+    }
+    read[name] = readNow;
   }
   return read;
 }

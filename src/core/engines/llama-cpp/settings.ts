@@ -43,13 +43,20 @@ const padded = (tokens: number, step: number): number => Math.ceil(tokens / step
 export function settingsOf(request: ResolvedRequest, prepared: PreparedModel): Settings {
   const { options } = request;
   const autoSlots = options.parallel === 'auto';
+  if (autoSlots && request.sequences > AUTO_SLOTS) {
+    throw new InputError('contradiction', {
+      one: `${request.sequences} sequences`,
+      other: `option parallel auto (${AUTO_SLOTS} slots)`,
+    });
+  }
   const sequences = autoSlots ? AUTO_SLOTS : request.sequences;
   const unified = autoSlots || options['kv-unified'] === true;
   const asked = Number(options['ctx-size'] ?? request.contextTokens * request.sequences);
   const total = padded(asked, CONTEXT_STEP);
   const contextPerSequence = unified ? total : padded(Math.floor(total / sequences), CONTEXT_STEP);
   const contextTotal = unified ? total : contextPerSequence * sequences;
-  const batch = Math.min(contextTotal, Number(options['batch-size']));
+  // The engine caps the batch by the context before it pads it.
+  const batch = Math.min(asked, Number(options['batch-size']));
   const ubatch = Math.min(batch, Number(options['ubatch-size']));
   const outputs = options.program === 'cli' ? batch : sequences;
   const settings: Settings = {

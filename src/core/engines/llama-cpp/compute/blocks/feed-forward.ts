@@ -101,7 +101,11 @@ const GATINGS: Record<Routing['gating'], (logits: Tensor) => Tensor> = {
 const SCORED_PER_GROUP = 2;
 
 /** Masks all groups of experts but the best ones. */
-function withinGroups({ experts, groups }: Moe & { groups?: Groups }, scores: Tensor, tokens: Size): Tensor {
+function withinGroups(
+  { experts, groups }: Moe & { readonly groups?: Groups | undefined },
+  scores: Tensor,
+  tokens: Size,
+): Tensor {
   if (!groups || groups.count <= 1) return scores;
   const size = experts / groups.count;
   const grouped = reshape(scores, [size, groups.count, tokens]);
