@@ -4,6 +4,7 @@ import type { Request } from '../src/index.js';
 export interface Buffers {
   readonly weights: number;
   readonly kv: number;
+  readonly compute: number;
 }
 
 export interface Record {
@@ -32,7 +33,7 @@ export interface Record {
   };
   readonly compute_bytes: number;
   readonly output_bytes: number;
-  readonly by_buffer: Readonly<{ [name: string]: Buffers & { readonly compute: number } }>;
+  readonly by_buffer: Readonly<{ [name: string]: Buffers }>;
 }
 
 /** Records of another kind of device, of a context out of the file, and of hand-made mixes are not requests. */

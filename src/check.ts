@@ -37,6 +37,8 @@ interface Checking {
   readonly before?: Before | undefined;
   /** Growth that a row may have where it says nothing itself. */
   readonly growth?: Allowances | undefined;
+  /** These sizes are kept as a baseline. */
+  readonly keepsSizes?: boolean;
 }
 
 /**
@@ -44,7 +46,8 @@ interface Checking {
  *
  * @example (await checkAll({ planner, file: 'llmspec.config.yaml', rows })).exitCode // 1
  */
-export async function checkAll({ planner, file, rows, before, growth }: Checking): Promise<CheckDocument> {
+export async function checkAll(checking: Checking): Promise<CheckDocument> {
+  const { planner, file, rows, before, growth, keepsSizes = false } = checking;
   const models: Record<string, Facts> = {};
   const checked: CheckRow[] = [];
   const situation: Situation = {
@@ -77,7 +80,7 @@ export async function checkAll({ planner, file, rows, before, growth }: Checking
       ...(before ? { baseline: baselineNote(before, checked) } : {}),
       rows: checked,
       models,
-      next: nextWords(checked, before !== undefined),
+      next: nextWords(checked, keepsSizes || before !== undefined),
     },
   );
 }

@@ -1,4 +1,4 @@
-import { isAbsolute, join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { InputError } from '../errors.js';
 import { EXIT } from '../exit.js';
 import type { CheckFile } from '../importers/check-config.js';
@@ -72,6 +72,7 @@ async function run(path: string | undefined, flags: Flags, outside: Outside): Pr
     planner,
     file: file.path,
     rows: rowsOf(file, outside.folder),
+    keepsSizes: flags.writeBaseline !== undefined,
     before: await beforeOf(planner, file, flags, outside),
     ...(flags.maxGrowth === undefined ? {} : { growth: allowancesOf(flags.maxGrowth) }),
   });
@@ -160,7 +161,7 @@ async function baselineAt(planner: Planner, file: CheckFile, ref: string, outsid
   }
 }
 
+/** From where the program runs, as it is said when it cannot be written. */
 function baselinePath(file: CheckFile, given: string | true, { folder }: Outside): string {
-  if (given !== true) return isAbsolute(given) ? given : resolve(folder, given);
-  return join(file.folder, file.baseline ?? BASELINE_FILE);
+  return given === true ? relative(folder, join(file.folder, file.baseline ?? BASELINE_FILE)) : given;
 }

@@ -1,13 +1,12 @@
-import { resolve } from 'node:path';
 import { InputError } from '../errors.js';
 import { EXIT } from '../exit.js';
-import { createPlanner } from '../planner.js';
+import { createPlanner, type Planner } from '../planner.js';
 import type { CommandDefinition } from './index.js';
 import { writeFile } from './output.js';
 import type { Outside } from './outside.js';
 
 interface Flags {
-  model: string;
+  model?: string;
   quant: string;
   gpu: string;
   force?: true;
@@ -29,7 +28,7 @@ export const init: CommandDefinition = (program, outside, done) => {
     .summary('a first file for `llmspec check`')
     .description('Writes a first file of checks, YAML with comments, or JSON where its name ends in .json.')
     .argument('[file]', 'where to write it', FILE)
-    .option('--model <name>', 'the model of the first row', 'llama-3.1-8b')
+    .option('--model <name>', 'the model of the first row (default: the smallest of the catalogue)')
     .option('--quant <format>', 'its weight format', 'q4')
     .option('--gpu <what>', 'its devices', 'rtx-4090')
     .option('--force', 'replace a file that is there')
@@ -38,8 +37,7 @@ export const init: CommandDefinition = (program, outside, done) => {
 };
 
 async function run(file: string, flags: Flags, outside: Outside): Promise<number> {
-  const path = resolve(outside.folder, file);
-  if (!flags.force && outside.readFile(path) !== undefined)
+  if (!flags.force && outside.readFile(file) !== undefined)
     throw new InputError('bad-file', {
       path: file,
       problem: 'it is there already',
@@ -47,15 +45,22 @@ async function run(file: string, flags: Flags, outside: Outside): Promise<number
     });
   const { parseDevices } = await import('../units/devices.js');
   // A row that cannot be answered is no good start.
-  await createPlanner().plan({ model: flags.model, quant: flags.quant, devices: [parseDevices(flags.gpu)] });
-  const text = file.endsWith('.json') ? json(flags) : yaml(flags);
-  writeFile(path, text, outside);
+  const planner = createPlanner();
+  const first = { ...flags, model: flags.model ?? smallest(planner) };
+  await planner.plan({ model: first.model, quant: first.quant, devices: [parseDevices(first.gpu)] });
+  const text = file.endsWith('.json') ? json(first) : yaml(first);
+  writeFile(file, text, outside);
   const asked = file === FILE ? 'llmspec check' : `llmspec check ${file}`;
   await outside.out(`Wrote ${file}. Next: run \`${asked}\`, then put your own rows into it.\n`);
   return EXIT.ok;
 }
 
-const json = ({ model, quant, gpu }: Flags): string =>
+const smallest = ({ catalog }: Planner): string =>
+  [...catalog.models].sort((a, b) => a.totalParameters - b.totalParameters)[0]!.id;
+
+type First = Required<Pick<Flags, 'model' | 'quant' | 'gpu'>>;
+
+const json = ({ model, quant, gpu }: First): string =>
   `${JSON.stringify({ defaults: { quant }, rows: [{ name: 'first', model, context: '8k', devices: gpu }] }, null, 2)}\n`;
 
 const yaml = ({

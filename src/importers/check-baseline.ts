@@ -1,4 +1,3 @@
-import * as z from 'zod';
 import { InputError } from '../errors.js';
 import { type Baseline, baselineSchema } from '../schema/check.js';
 
@@ -16,6 +15,9 @@ export function parseBaseline(text: string, name: string): Baseline {
   }
   const parsed = baselineSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const [first] = z.prettifyError(parsed.error).replace(/^✖ /, '').split('\n');
-  throw new InputError('no-baseline', { name, problem: `it is no document of check (${first})` });
+  const { path, message } = parsed.error.issues[0]!;
+  throw new InputError('no-baseline', {
+    name,
+    problem: `it is no document of check (${path.join('.')}: ${message})`,
+  });
 }

@@ -171,11 +171,19 @@ function innermost(issue: Issue): Issue[] {
 
 const isAboutKeys = ({ code, path }: Issue): boolean => code === 'unrecognized_keys' || path.length > 0;
 
-function wordsOf({ path, message, code }: Issue): string {
+function wordsOf(issue: Issue): string {
+  const { path, message, code } = issue;
+  if (isMissing(issue)) return `${path.join('.')} is missing`;
   const where = path.length > 0 ? `${path.join('.')}: ` : '';
   const words = message.replace(/^Invalid input: /, '').replace(', received undefined', '');
   return code === 'invalid_key' ? `${where}there is no part of that name` : `${where}${words}`;
 }
+
+const isMissing = (issue: Issue): boolean =>
+  issue.code === 'invalid_union' &&
+  issue.errors
+    .flat()
+    .some(({ message, path }) => path.length === 0 && message.endsWith('received undefined'));
 
 /** The line of the value under a path of keys, or of the nearest thing above it that the file has. */
 function lineOf(path: readonly PropertyKey[], { document, lines }: Source): number {

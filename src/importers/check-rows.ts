@@ -1,7 +1,14 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, join, relative } from 'node:path';
 import { InputError } from '../errors.js';
-import type { Allowances, DefaultsConfig, Expectations, GrowthConfig, RowConfig } from '../schema/check.js';
+import type {
+  Allowance,
+  Allowances,
+  DefaultsConfig,
+  Expectations,
+  GrowthConfig,
+  RowConfig,
+} from '../schema/check.js';
 import type { DeviceRequest, Request } from '../schema/request.js';
 import { parseBytes } from '../units/bytes.js';
 import { parseDevices } from '../units/devices.js';
@@ -198,14 +205,19 @@ function requestLimits({ total, perDevice }: NonNullable<RowConfig['limits']>): 
 /** `5%`, `1GiB`, 0, or one of these for each thing that may grow. */
 export function allowancesOf(growth: GrowthConfig): Allowances {
   const entries = typeof growth === 'object' ? Object.entries(growth) : [['total', growth] as const];
-  return Object.fromEntries(
-    entries.map(([id, value]) => {
-      const text = String(value);
-      const share = /^(\d+(?:\.\d+)?)\s*%$/.exec(text)?.[1];
-      if (share !== undefined) return [id, { share: Number(share) / 100 }];
-      return [id, { bytes: text === '0' ? 0 : parseBytes(text, 'growth') }];
-    }),
-  );
+  return Object.fromEntries(entries.map(([id, value]) => [id, allowanceOf(String(value))]));
+}
+
+function allowanceOf(text: string): Allowance {
+  const share = /^(\d+(?:\.\d+)?)\s*%$/.exec(text)?.[1];
+  if (share !== undefined) return { share: Number(share) / 100 };
+  if (text === '0') return { bytes: 0 };
+  try {
+    return { bytes: parseBytes(text) };
+  } catch {
+    const expected = '0, a share such as 5% or a size such as 1GiB';
+    throw new InputError('bad-number', { what: 'growth', text, expected });
+  }
 }
 
 /** A name says which row of the baseline is meant: the second of two equal ones is refused. */

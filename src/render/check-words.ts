@@ -136,7 +136,7 @@ export function nextWords(rows: readonly CheckRow[], hasBaseline: boolean): stri
   const failed = rows.filter(({ status }) => status === 'failed');
   if (wrong[0]) return `Next: correct ${named(wrong[0])}${andMore(wrong.length)}, and run it again.`;
   if (failed[0]) return failedWords(failed[0], failed.length);
-  const keep = hasBaseline ? '' : '; --write-baseline keeps their sizes to compare with';
+  const keep = hasBaseline ? '' : '; --write-baseline keeps the sizes of today to compare with';
   return `Nothing to do: ${rows.length === 1 ? 'the row holds' : `all ${rows.length} rows hold`}${keep}.`;
 }
 

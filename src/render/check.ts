@@ -24,7 +24,7 @@ function headline({ file, counts }: CheckDocument): string {
     failed > 0 ? `${failed} do${failed === 1 ? 'es' : ''} not hold` : '',
     wrong > 0 ? `${wrong} cannot be answered` : '',
   ].filter((words) => words !== '');
-  return `${file}: ${row(rows)}, ${bad.length > 0 ? bad.join(', ') : 'all hold'}`;
+  return `${file}: ${row(rows)}, ${bad.length > 0 ? bad.join(', ') : rows === 1 ? 'it holds' : 'all hold'}`;
 }
 
 function rowsTable(rows: readonly CheckRow[]): Table {

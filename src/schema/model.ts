@@ -67,6 +67,8 @@ const moe = z
     intermediateSize: count,
     /** Biases on the router and on every expert matrix. */
     bias: z.literal(true).optional(),
+    /** Experts are chosen within the best groups alone. */
+    groups: z.strictObject({ count, active: count }).optional(),
     /** A correction that steers the choice of experts: a buffer, no parameter. */
     routerCorrection: z.literal(true).optional(),
     /** The expert that every token visits; `gate` weighs its output. */

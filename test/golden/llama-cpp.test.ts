@@ -87,6 +87,16 @@ test.each(rows.map((row): [string, Row] => [titleOf(row), row]))('%s', async (_,
   expect(figuresOf(plan)).toEqual(Object.fromEntries(EXACT.map((column) => [column, row[column]])));
 });
 
+test('replayed compute buffers are the engine’s own, to the byte', { timeout: 60_000 }, async () => {
+  const differing: string[] = [];
+  for (const row of rows) {
+    const request = requestOf(row);
+    const plan = await planner.plan({ ...request, options: { ...request.options, compute: 'replay' } });
+    if (String(partOf(plan, 'compute')?.bytes) !== row.compute) differing.push(titleOf(row));
+  }
+  expect(differing).toEqual([]);
+});
+
 test('the rows have every model, and every kind of device, cache and batch', () => {
   const values = (column: Asked) => new Set(rows.map((row) => row[column]));
   expect(values('model').size).toBe(12);

@@ -18,10 +18,10 @@ type Row = Record<'id' | Asked | 'fits' | 'source' | 'date' | 'stated' | 'explai
 const rows: Row[] = rowsOf<keyof Row>('statements.csv');
 const planner = createPlanner();
 
-/** Of the keys in the column of options, those that are fields of a request. */
+/** Of the keys in the column of options, those that are fields of a request and not settings of the engine. */
 const FIELDS = ['kvTypeK', 'kvTypeV'];
 
-const valueOf = (text: string) =>
+const settingOf = (text: string) =>
   text === 'true' || text === 'false' ? text === 'true' : /^\d+$/.test(text) ? Number(text) : text;
 
 const requestOf = (row: Row): Request => {
@@ -29,17 +29,21 @@ const requestOf = (row: Row): Request => {
     .split(';')
     .filter(Boolean)
     .map((setting) => setting.split('=') as [string, string]);
+  const display = settings.some(([key]) => key === 'display');
   return {
     model: row.model,
     quant: row.quant,
     sequences: Number(row.sequences),
-    devices: row.devices === 'cpu' ? [] : [parseDevices(row.devices)],
+    devices:
+      row.devices === 'cpu' ? [] : [{ ...parseDevices(row.devices), ...(display ? { display: true } : {}) }],
     ...(row.fileBytes ? { fileBytes: Number(row.fileBytes) } : {}),
     ...(row.contextTokens ? { contextTokens: Number(row.contextTokens) } : {}),
     ...(row.hostMemory ? { hostMemoryBytes: parseBytes(row.hostMemory) } : {}),
     ...Object.fromEntries(settings.filter(([key]) => FIELDS.includes(key))),
     options: Object.fromEntries(
-      settings.filter(([key]) => !FIELDS.includes(key)).map(([key, value]) => [key, valueOf(value)]),
+      settings
+        .filter(([key]) => key !== 'display' && !FIELDS.includes(key))
+        .map(([key, value]) => [key, settingOf(value)]),
     ),
   };
 };

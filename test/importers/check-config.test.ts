@@ -76,7 +76,7 @@ describe('what is wrong outside the rows', () => {
     const list = [
       'line 1: unknown key "row"',
       'line 3: unknown key "quantt" in defaults',
-      'line 5: model: expected a model or a list of them',
+      'line 5: model is missing',
       'line 5: unknown key "modl"',
     ];
     expect(() => parseCheckConfig(text, 'x.yaml')).toThrow(refusal('bad-file', { list }));
@@ -205,7 +205,7 @@ describe('rows', () => {
   });
 
   test('are wrong alone where a count is', () => {
-    const [bad, good] = rows('rows: [{ model: a, devices: '0x4090' }, { model: b }]');
+    const [bad, good] = rows('rows: [{ model: a, devices: "0x4090" }, { model: b }]');
     expect(bad).toMatchObject({ error: { code: 'bad-number' } });
     expect(good).not.toHaveProperty('error');
   });

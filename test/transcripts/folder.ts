@@ -53,5 +53,41 @@ export function prepareFolder(folder: string): string {
       '{"id":6,"model":"tiny.json","quant":"F16","contextTokens":"1k"}',
     ].join('\n'),
   );
+  prepareChecks(write);
   return folder;
+}
+
+/** Files of checks: good, over their limits, and wrong in several ways. */
+function prepareChecks(write: (name: string, text: string) => void): void {
+  const good = 'rows:\n  - name: tiny\n    model: ./tiny.json\n    quant: F16\n    devices: 2GiB\n';
+  write('good.yaml', good);
+  write('grown.yaml', good.replace('devices', 'context: 1k\n    sequences: 64\n    devices'));
+  write(
+    'checks.yaml',
+    `${good}  - name: chat
+    model: qwen3-30b
+    quant: [q4, q8]
+    context: 128k
+    devices: rtx-4090
+    limits: { parts: { kvCache: 8GiB } }
+  - name: typo
+    model: qwen3-30bb
+`,
+  );
+  write('empty.yaml', '');
+  write(
+    'faults.yaml',
+    `${good}  - name: faulty
+    modl: maverick
+    context: 1,000
+    limits:
+      totl: 5GiB
+      total: 5
+      parts: { kvcache: 1GiB }
+`,
+  );
+  write('file-faults.yaml', 'rows: 5\nbaselin: x.json\ndefaults:\n  quantt: q4\n  context: soon\n');
+  write('syntax.yaml', 'rows:\n  - name: a\n    name: b\n   model: c\n');
+  const many = Array.from({ length: 50 }, (_, index) => index + 1).join(', ');
+  write('explodes.yaml', `rows:\n  - { model: maverick, context: [${many}], sequences: [${many}] }\n`);
 }

@@ -2,17 +2,11 @@ import type { Model } from '../../schema/model.js';
 import type { Quant } from '../../schema/quant.js';
 import type { PlanDocument } from '../../schema/result.js';
 import type { CachePart } from '../cache/index.js';
+import type { Estimate } from '../estimate.js';
 import type { Note, PlannedDevice, ResolvedRequest } from '../request.js';
 import type { Role } from '../tensors/index.js';
 import { llamaCpp } from './llama-cpp/index.js';
 import type { Option, OptionValues } from './llama-cpp/options.js';
-
-/** Bytes with the bounds between which they lie. */
-export interface Estimate {
-  readonly bytes: number;
-  readonly low: number;
-  readonly high: number;
-}
 
 /** What an engine puts on one device, bytes. */
 export interface DeviceUse {

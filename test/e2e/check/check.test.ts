@@ -3,13 +3,16 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { type CheckDocument, checkSchema } from '../../../src/schema/check.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const REPO = fileURLToPath(new URL('./repo', import.meta.url));
 const BIN = join(ROOT, 'bin/llmspec.js');
+
+// Every test starts the built program, some of them several times.
+vi.setConfig({ testTimeout: 30_000 });
 
 let folder = '';
 beforeEach(() => {

@@ -1,10 +1,15 @@
 import type { ResolvedRequest } from '../../request.js';
 import type { EngineUse, Explanation } from '../index.js';
+import { computePeaks } from './compute-replay/index.js';
+import { devicesOf } from './devices.js';
 import { cellsOf, layerCacheBytes } from './kv-cache.js';
 import type { CacheClass, PreparedModel } from './prepare.js';
 import { type Settings, settingsOf } from './settings.js';
 
 const SOURCE = 'llama.cpp v0.5.0';
+
+/** Tensors of a peak that are named. */
+const MOST_ALIVE = 8;
 
 /**
  * Every formula behind a plan with its numbers, for `--why`. Bytes are before the padding of buffers,
@@ -19,7 +24,8 @@ export function explain(
   return [
     weights(prepared, request),
     ...prepared.caches.map((known) => cache(known, prepared, settings)),
-    compute(engineUse, settings),
+    compute(engineUse, request, settings),
+    ...peaks(prepared, request, settings, engineUse),
     output(prepared, settings),
     ...runtime(engineUse),
   ];
@@ -77,16 +83,43 @@ function cellWords(window: number, { unified, sequences, ubatch, contextPerSeque
   return `least of ${contextPerSequence} and ${windows} + ubatch ${ubatch}, in steps of 256`;
 }
 
-function compute({ devices }: EngineUse, settings: Settings): Explanation {
+function compute({ devices }: EngineUse, request: ResolvedRequest, settings: Settings): Explanation {
   const buffers = devices.map(({ id, compute }) => `${compute.bytes} on ${id}`);
+  const replayed = request.options.compute === 'replay';
   return {
     part: 'compute',
-    formula:
-      'on each device the largest of three phases of the prompt graph (a layer, an attention, the logits) plus its masks; an estimate with a range',
+    formula: replayed
+      ? "the engine's prompt graph, scheduler and allocator replayed for every device: what llama-fit-params says, to the byte"
+      : 'on each device the largest of three phases of the prompt graph (a layer, an attention, the logits) plus its masks; an estimate with a range',
     numbers: `ubatch ${settings.ubatchTokens}, rows of logits ${settings.outputRows}, cells ${settings.contextPerSequence}: ${buffers.join(' + ')}`,
     bytes: devices.reduce((sum, device) => sum + device.compute.bytes, 0),
-    source: `${SOURCE} src/llama-context.cpp:sched_reserve, src/llama-graph.cpp; law in docs/formulas.md`,
+    source: `${SOURCE} src/llama-context.cpp:sched_reserve, src/llama-graph.cpp${replayed ? ', ggml/src/ggml-backend.cpp, ggml/src/ggml-alloc.c' : '; law in docs/formulas.md'}`,
   };
+}
+
+/** What is alive where the buffers are fullest, largest first: only where they were replayed. */
+function peaks(
+  prepared: PreparedModel,
+  request: ResolvedRequest,
+  settings: Settings,
+  { devices }: EngineUse,
+): Explanation[] {
+  if (request.options.compute !== 'replay') return [];
+  const found = computePeaks(prepared, settings, devicesOf(request, prepared).placement);
+  return [...found.cards, found.host].flatMap((peak, index) => {
+    const device = devices[index];
+    if (!device || peak.bytes === 0) return [];
+    const alive = peak.alive.slice(0, MOST_ALIVE).map(({ name, bytes }) => `${name} ${bytes}`);
+    return [
+      {
+        part: `compute.${device.id}`,
+        formula: 'tensors alive at the peak, the largest first, and holes that packing leaves',
+        numbers: [...alive, ...(peak.holes > 0 ? [`holes ${peak.holes}`] : [])].join(', '),
+        bytes: peak.bytes,
+        source: `${SOURCE} ggml/src/ggml-alloc.c:ggml_gallocr_alloc_graph_impl`,
+      },
+    ];
+  });
 }
 
 function runtime({ devices }: EngineUse): Explanation[] {

@@ -1,16 +1,17 @@
 import { InputError } from '../../../errors.js';
-import type { PlannedDevice, ResolvedRequest } from '../../request.js';
+import type { ResolvedRequest } from '../../request.js';
 import type { Role } from '../../tensors/index.js';
 import type { DeviceUse, EngineRules, EngineUse } from '../index.js';
-import { computeBuffers, type Estimate } from './compute.js';
+import { computeByLaw } from './compute-law.js';
+import { computeByReplay } from './compute-replay/index.js';
+import { devicesOf } from './devices.js';
 import { explain } from './explain.js';
 import { llamaCppFlags } from './flags.js';
 import { cacheBytes } from './kv-cache.js';
 import { notesOf } from './notes.js';
 import { OPTIONS, readOptions } from './options.js';
-import { type Placement, placeLayers, type Run, sharesOf } from './placement.js';
+import type { Placement, Run } from './placement.js';
 import { type BufferKind, type OutsideTensor, type PreparedModel, prepare } from './prepare.js';
-import { runtimeOf } from './runtime.js';
 import { type Settings, settingsOf } from './settings.js';
 
 const LOGIT_BYTES = 4;
@@ -28,11 +29,9 @@ export const llamaCpp: EngineRules<PreparedModel> = {
 /** What the engine allocates on every device for a request. */
 function use(prepared: PreparedModel, request: ResolvedRequest): EngineUse {
   const settings = settingsOf(request, prepared);
-  const cards = request.devices.flatMap((device) => new Array<PlannedDevice>(device.count).fill(device));
-  const backend = backendOf(request, cards);
-  const runtimes = cards.map((card) => runtimeOf(card, card.backend ?? backend));
-  const placement = placeLayers(request, prepared, sharesOf(request, freeBytes(cards, runtimes)));
-  const compute = computeBuffers(prepared, settings, placement);
+  const { cards, backend, runtimes, placement } = devicesOf(request, prepared);
+  const computed = request.options.compute === 'replay' ? computeByReplay : computeByLaw;
+  const compute = computed(prepared, settings, placement);
   const kind: BufferKind = backend === 'cuda' ? 'cuda' : 'host';
   const scale = request.fileBytes ? request.fileBytes / prepared.fileBytes : 1;
 
@@ -64,29 +63,6 @@ function use(prepared: PreparedModel, request: ResolvedRequest): EngineUse {
     backend,
     notes: notesOf(prepared, request, settings),
   };
-}
-
-/**
- * The backend that the cards run on; the first card decides.
- *
- * @throws InputError `contradiction` where a backend for cards meets none, or the other way round
- */
-function backendOf({ options }: ResolvedRequest, cards: readonly PlannedDevice[]): string {
-  const usual = cards.length === 0 ? 'cpu' : (cards[0]?.backend ?? 'cuda');
-  const asked = typeof options.backend === 'string' ? options.backend : usual;
-  if ((asked === 'cpu') !== (cards.length === 0)) {
-    throw new InputError('contradiction', { one: `option backend ${asked}`, other: `${cards.length} cards` });
-  }
-  return asked;
-}
-
-/** Free memory decides the split; cards without a limit share evenly. */
-function freeBytes(cards: readonly PlannedDevice[], runtimes: readonly Estimate[]): number[] {
-  if (cards.some(({ usableBytes }) => usableBytes === undefined)) return cards.map(() => 1);
-  const free = cards.map(({ usableBytes }, index) => Math.max(0, usableBytes! - runtimes[index]!.bytes));
-  if (free.length > 0 && free.every((bytes) => bytes === 0))
-    throw new InputError('impossible-layout', { words: 'no card has free memory' });
-  return free;
 }
 
 /**

@@ -18,6 +18,8 @@ export interface Placement {
   readonly outputCard: number | undefined;
   /** Layers whose routed experts stay on the host: the first ones. */
   readonly hostExpertLayers: number;
+  /** `false`: the engine uses one card alone (`split-mode none`). */
+  readonly spreads: boolean;
 }
 
 /**
@@ -48,6 +50,7 @@ export function placeLayers(
     host: { from: 0, to: Math.min(first, layersAll) },
     outputCard: outputCard < 0 ? undefined : outputCard,
     hostExpertLayers: hostExpertLayers(request, layersAll),
+    spreads: request.options['split-mode'] !== 'none',
   };
 }
 

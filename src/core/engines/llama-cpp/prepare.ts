@@ -5,6 +5,7 @@ import { type GgmlType, isQuantised, rowBytes } from '../../quant/ggml-types.js'
 import { isValues, type MixContext, typeChooser } from '../../quant/gguf-types.js';
 import type { Role } from '../../tensors/index.js';
 import { stackOf } from '../../tensors/stack.js';
+import type { Programs, Weights } from './compute-replay/index.js';
 import { FAMILIES, type Family } from './families.js';
 import { type GgufLayout, type GgufPiece, ggufLayout } from './tensors.js';
 
@@ -53,6 +54,11 @@ export interface PreparedModel {
   readonly caches: readonly CacheClass[];
   readonly fileBytes: number;
   readonly largestExpertBytes: number;
+  /** The engine's name for the architecture. */
+  readonly architectureName: string;
+  readonly weights: Weights;
+  /** Graphs of compute buffers that were compiled for this model. */
+  readonly programs: Programs;
   readonly blocks: readonly Block[];
   readonly tensorTypes: ReadonlyMap<GgmlType, { count: number; bytes: number }>;
 }
@@ -112,6 +118,9 @@ export function prepare(
     largestExpertBytes: loaded
       .flat()
       .reduce((most, { routed, bytes }) => (routed ? Math.max(most, bytes.cuda) : most), 0),
+    architectureName,
+    weights: { outside: file.outside, layers: loaded },
+    programs: new Map(),
     blocks: [...new Set(stack.flat(2))],
     tensorTypes: countTypes([file.outside, ...file.layers].flat()),
   };

@@ -1,5 +1,5 @@
+import type { Estimate } from '../../estimate.js';
 import type { PlannedDevice } from '../../request.js';
-import type { Estimate } from './compute.js';
 
 const MIB = 1024 ** 2;
 

@@ -1,3 +1,4 @@
+import type { Estimate } from '../../../estimate.js';
 import type { Placement } from '../placement.js';
 import type { PreparedModel } from '../prepare.js';
 import type { Settings } from '../settings.js';
@@ -6,17 +7,11 @@ import { replay } from './replay.js';
 import { productValues } from './size.js';
 import { type ComputeModel, isPipeline, programKey } from './structure.js';
 
-export { computePeaks, type Peak } from './peak.js';
+export { computePeaks } from './peak.js';
 export type { ComputeModel } from './structure.js';
 export type { Weights } from './weights.js';
 
-/** Bytes with the bounds between which the engine's own figure lies. */
-export interface Estimate {
-  readonly bytes: number;
-  readonly low: number;
-  readonly high: number;
-}
-
+/** The compute buffers of every card in order, and of the host. */
 export interface ComputeBuffers {
   readonly cards: readonly Estimate[];
   readonly host: Estimate;
@@ -36,9 +31,9 @@ const FLOAT = 4;
  * Source: `src/llama-context.cpp:sched_reserve` and the functions that the files of this folder name.
  *
  * @returns bytes of each card in order, and of the host
- * @example computeBuffers(llama8b, settings, oneCard).cards[0].bytes // 271056896 for 8192 tokens and logits of a ubatch
+ * @example computeByReplay(llama8b, settings, oneCard).cards[0].bytes // 271056896 for 8192 tokens and logits of a ubatch
  */
-export function computeBuffers(
+export function computeByReplay(
   model: ComputeModel & { readonly programs: Programs },
   settings: Settings,
   placement: Placement,

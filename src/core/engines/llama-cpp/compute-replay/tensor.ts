@@ -106,10 +106,10 @@ const PLAIN = { I32: 4, I64: 8 } as const;
 const isPlain = (type: ElementType): type is keyof typeof PLAIN => type === 'I32' || type === 'I64';
 
 /** Elements in one block of a type. */
-export const blockOf = (type: ElementType): number => (isPlain(type) ? 1 : blockElements(type));
+const blockOf = (type: ElementType): number => (isPlain(type) ? 1 : blockElements(type));
 
 /** Bytes of one block of a type. */
-export const blockBytes = (type: ElementType): number =>
+const blockBytes = (type: ElementType): number =>
   isPlain(type) ? PLAIN[type] : rowBytes(type, blockElements(type));
 
 /** Bytes of a row: `ggml.c:ggml_row_size`. */

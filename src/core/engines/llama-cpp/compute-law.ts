@@ -1,20 +1,10 @@
 import type { Block } from '../../../schema/model.js';
+import type { Estimate } from '../../estimate.js';
+import type { ComputeBuffers } from './compute-replay/index.js';
 import { cellsOf } from './kv-cache.js';
 import type { Placement, Run } from './placement.js';
 import type { CacheClass, PreparedModel } from './prepare.js';
 import type { Settings } from './settings.js';
-
-/** Bytes with the bounds between which the engine's own figure lies. */
-export interface Estimate {
-  readonly bytes: number;
-  readonly low: number;
-  readonly high: number;
-}
-
-export interface ComputeBuffers {
-  readonly cards: readonly Estimate[];
-  readonly host: Estimate;
-}
 
 const FLOAT = 4;
 const HALF = 2;
@@ -44,7 +34,7 @@ const SURE = {
  *
  * @returns bytes of each card in order, and of the host
  */
-export function computeBuffers(
+export function computeByLaw(
   prepared: PreparedModel,
   settings: Settings,
   placement: Placement,
@@ -58,9 +48,9 @@ export function computeBuffers(
 }
 
 /** Two or more cards that hold every layer, no tensor overridden: `llama-context.cpp:llama_context()`. */
-function isPipeline({ cards, host, hostExpertLayers, outputCard }: Placement): boolean {
+function isPipeline({ cards, host, hostExpertLayers, outputCard, spreads }: Placement): boolean {
   const allOnCards = host.to === host.from && outputCard !== undefined;
-  return cards.length > 1 && allOnCards && hostExpertLayers === 0;
+  return cards.length > 1 && spreads && allOnCards && hostExpertLayers === 0;
 }
 
 interface CardPosition {

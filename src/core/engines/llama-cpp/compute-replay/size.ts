@@ -7,7 +7,7 @@ export const VARIABLES = ['sequenceTokens', 'sequences', 'rows', 'cells', 'windo
 export type Variable = (typeof VARIABLES)[number];
 
 /** Products of variables, each at most once: bit `i` of the index stands for `VARIABLES[i]`. */
-export const PRODUCTS = 1 << VARIABLES.length;
+const PRODUCTS = 1 << VARIABLES.length;
 
 /** A number, or a sum of products of variables: the coefficient of each product that occurs. */
 export type Size = number | Polynomial;
