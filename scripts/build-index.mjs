@@ -1,4 +1,4 @@
-// Writes dist/catalog.json: every name of data/ with the few facts that a look-up or a list needs.
+// Writes dist/catalog.json and dist/catalog-gpus.json: every name of data/ with the few facts that a look-up or a list needs.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -102,5 +102,6 @@ const engines = readAll('engines').map(({ id, file, spec }) => ({
 const priceLists = readAll('prices').map(({ id, file }) => ({ id, file }));
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
-const catalog = { version, data: hash.digest('hex').slice(0, 12), models, gpus, quants, engines, priceLists };
+const catalog = { version, data: hash.digest('hex').slice(0, 12), models, quants, engines, priceLists };
 writeFileSync(new URL('dist/catalog.json', root), JSON.stringify(catalog));
+writeFileSync(new URL('dist/catalog-gpus.json', root), JSON.stringify(gpus));

@@ -2,29 +2,34 @@ import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFile
 import type { Outside } from './commands/outside.js';
 import { run } from './run.js';
 
-const { stdin, stdout, stderr, env, argv } = process;
-
-// A reader that went away (`| head`) is no error.
-for (const stream of [stdout, stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(process.exitCode ?? 0);
-  });
+/** Opens a stream when it is first written to: each costs start-up time. A reader that went away (`| head`) is no error. */
+function writable(name: 'stdout' | 'stderr'): () => NodeJS.WriteStream {
+  let opened: NodeJS.WriteStream | undefined;
+  return () => {
+    opened ??= process[name].on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      process.exit(process.exitCode ?? 0);
+    });
+    return opened;
+  };
 }
+
+const stdout = writable('stdout');
+const stderr = writable('stderr');
 
 const MOST_GIT_BYTES = 64 * 1024 ** 2;
 
 const outside: Outside = {
   out: (text) => {
-    if (text === '' || stdout.write(text)) return;
-    return new Promise((resume) => stdout.once('drain', resume));
+    if (text === '' || stdout().write(text)) return;
+    return new Promise((resume) => stdout().once('drain', resume));
   },
   err: (text) => {
-    stderr.write(text);
+    stderr().write(text);
   },
   lines: async function* () {
     const { createInterface } = await import('node:readline');
-    yield* createInterface({ input: stdin, crlfDelay: Number.POSITIVE_INFINITY });
+    yield* createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
   },
   writeFile: (path, text) => {
     const part = `${path}.part-${process.pid}`;
@@ -48,9 +53,13 @@ const outside: Outside = {
     return status === 0 ? stdout : undefined;
   },
   folder: process.cwd(),
-  env,
-  columns: stdout.columns || 0,
-  outIsTerminal: stdout.isTTY === true,
+  env: process.env,
+  get columns() {
+    return stdout().columns || 0;
+  },
+  get outIsTerminal() {
+    return stdout().isTTY === true;
+  },
 };
 
-process.exitCode = await run(argv.slice(2), outside);
+process.exitCode = await run(process.argv.slice(2), outside);

@@ -127,7 +127,7 @@ async function findModel(catalog: Catalog, name: string): Promise<Found> {
     throw new InputError('unknown-model', { name, near: modelsLike(catalog, name) });
   }
   // Only a file of one's own needs its shape checked: the checker is loaded here and nowhere before.
-  const { readModelFile } = await import('./importers/model-file.js');
+  const { readModelFile } = await import('./handed-in.js');
   return { spec: readModelFile(name, catalog.architecture), name };
 }
 

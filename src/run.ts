@@ -12,10 +12,11 @@ not understood, 4 our own bug, 5 the network failed, 130 interrupted.`;
 /**
  * Runs one command line: the only place of the program that catches.
  *
- * @param argv the words after the program's name
+ * @param words those after the program's name; `help vram` is `vram --help`
  * @returns the exit code
  */
-export async function run(argv: readonly string[], outside: Outside): Promise<number> {
+export async function run(words: readonly string[], outside: Outside): Promise<number> {
+  const argv = words[0] === 'help' ? [...words.slice(1, 2), '--help'] : words;
   let exitCode: number = EXIT.ok;
   try {
     const program = programOf(argv, outside, (code) => {

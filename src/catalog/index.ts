@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { DATA_DIR, INDEX_FILE } from '../data-dir.js';
+import { DATA_DIR, GPU_INDEX_FILE, INDEX_FILE } from '../data-dir.js';
 import { InputError } from '../errors.js';
 import type { EngineEntry, Entry, GpuEntry, ModelEntry, QuantEntry } from '../schema/catalog.js';
 import type { Engine } from '../schema/engine.js';
@@ -13,7 +13,6 @@ interface Index {
   readonly version: string;
   readonly data: string;
   readonly models: readonly ModelEntry[];
-  readonly gpus: readonly GpuEntry[];
   readonly quants: readonly QuantEntry[];
   readonly engines: readonly EngineEntry[];
   readonly priceLists: readonly Entry[];
@@ -21,6 +20,8 @@ interface Index {
 
 /** The shipped facts: an index of names in memory, one file read for what is asked. */
 export interface Catalog extends Index {
+  /** Read when first asked for. */
+  readonly gpus: readonly GpuEntry[];
   findModel(name: string): ModelEntry | undefined;
   findGpu(name: string): GpuEntry | undefined;
   findQuant(name: string): QuantEntry | undefined;
@@ -46,6 +47,11 @@ export interface Catalog extends Index {
  */
 export function openCatalog(): Catalog {
   const index = readJson<Index>(INDEX_FILE);
+  let cards: readonly GpuEntry[] | undefined;
+  const gpus = (): readonly GpuEntry[] => {
+    cards ??= readJson<GpuEntry[]>(GPU_INDEX_FILE);
+    return cards;
+  };
   const read = <T>(entry: Entry): T => readJson<T>(DATA_DIR + entry.file);
   const architecture = (id: string): Architecture => {
     const entry = index.models.find((model) => model.id === id);
@@ -60,10 +66,22 @@ export function openCatalog(): Catalog {
 
   return {
     ...index,
-    findModel: finder(index.models, ({ id, name, aliases, hubIds }) => [id, name, ...aliases, ...hubIds]),
-    findGpu: finder(index.gpus, ({ id, name, aliases }) => [id, name, ...aliases]),
-    findQuant: finder(index.quants, ({ id }) => [id]),
-    findEngine: finder(index.engines, ({ id, aliases }) => [id, ...aliases]),
+    get gpus() {
+      return gpus();
+    },
+    findModel: finder(
+      () => index.models,
+      ({ id, name, aliases, hubIds }) => [id, name, ...aliases, ...hubIds],
+    ),
+    findGpu: finder(gpus, ({ id, name, aliases }) => [id, name, ...aliases]),
+    findQuant: finder(
+      () => index.quants,
+      ({ id }) => [id],
+    ),
+    findEngine: finder(
+      () => index.engines,
+      ({ id, aliases }) => [id, ...aliases],
+    ),
     architecture,
     isVariant: (entry, name) => name.includes('/') && variantOf(read<ModelFile>(entry), name) !== undefined,
     model: (entry, name = entry.id) => {
@@ -86,13 +104,13 @@ function variantOf({ variants = [] }: Pick<ModelFile, 'variants'>, hubId: string
 
 /** Looks names up in a table made at the first question. */
 function finder<T extends Entry>(
-  entries: readonly T[],
+  entries: () => readonly T[],
   namesOf: (entry: T) => string[],
 ): (name: string) => T | undefined {
   let table: Map<string, T> | undefined;
   return (name) => {
     table ??= new Map(
-      entries.flatMap((entry) => namesOf(entry).map((known) => [normalised(known), entry] as const)),
+      entries().flatMap((entry) => namesOf(entry).map((known) => [normalised(known), entry] as const)),
     );
     return table.get(normalised(name));
   };

@@ -29,7 +29,7 @@ export const batch: CommandDefinition = (program, outside, done) => {
 const PIECE = 64 * 1024;
 
 async function run(outside: Outside): Promise<number> {
-  const { answerLine } = await import('../batch.js');
+  const { answerLine } = await import('../handed-in.js');
   const planner = createPlanner();
   const exitCodes = new Set<number>();
   let piece = '';

@@ -67,7 +67,7 @@ async function run(model: string, flags: Flags, outside: Outside): Promise<numbe
   const constraints = constraintsOf(flags);
   const prices = flags.onPrem
     ? []
-    : flags.prices && [(await import('../importers/price-file.js')).readPriceFile(flags.prices)];
+    : flags.prices && [(await import('../handed-in.js')).readPriceFile(flags.prices)];
   const found = await recommendFor(planner, requestFrom(model, flags), {
     by,
     constraints,

@@ -34,7 +34,7 @@ export const schema: CommandDefinition = (program, outside, done) => {
 };
 
 async function run(name: string, outside: Outside): Promise<number> {
-  const { SCHEMAS, jsonSchema } = await import('../schema/index.js');
+  const { SCHEMAS, jsonSchema } = await import('../handed-in.js');
   if (!Object.hasOwn(SCHEMAS, name)) {
     throw new InputError('unknown-command', {
       problem: `There is no schema "${name}".`,

@@ -32,7 +32,7 @@ export const versionOf = (): string => openCatalog().version;
  */
 export function refuseUnknownCommand(argv: readonly string[]): void {
   const [first = ''] = argv;
-  if (first === '' || first.startsWith('-') || first === 'help' || Object.hasOwn(COMMANDS, first)) return;
+  if (first === '' || first.startsWith('-') || Object.hasOwn(COMMANDS, first)) return;
   const isModel = openCatalog().findModel(first) !== undefined;
   const near = isModel ? [`vram ${first}`] : nearMisses(first, Object.keys(COMMANDS));
   throw new InputError('unknown-command', {

@@ -212,13 +212,15 @@ function smallerQuant(
   { inQuants }: Alternatives,
 ): Remedy[] {
   if (question.request.fileBytes !== undefined) return [];
-  for (const { quant, trial } of inQuants) {
-    if (quant === question.quant) continue;
-    const other = trial();
-    const isSmaller = other.prepared.forEngine.fileBytes < prepared.forEngine.fileBytes;
-    if (isSmaller && holds(other, expected)) return [{ kind: 'quant', value: quant }];
-  }
-  return [];
+  const asked = inQuants.findIndex(({ quant }) => quant === question.quant);
+  // Smallest first: what holds in one holds in every smaller one, so halving the list finds the best.
+  const smaller = inQuants.slice(asked + 1).toReversed();
+  const fits = (index: number): boolean => {
+    const other = smaller[index]!.trial();
+    return other.prepared.forEngine.fileBytes < prepared.forEngine.fileBytes && holds(other, expected);
+  };
+  const best = largest(0, smaller.length - 1, fits);
+  return best === undefined ? [] : [{ kind: 'quant', value: smaller[best]!.quant }];
 }
 
 function moreCards(

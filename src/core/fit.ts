@@ -1,6 +1,6 @@
 import { ENGINES } from './engines/index.js';
 import { type Plan, type Prepared, plan } from './plan.js';
-import type { Question } from './resolve.js';
+import { type Question, withDevices } from './resolve.js';
 import { CARD_COUNTS, type Candidate } from './setups.js';
 import { largestContext, withContext } from './solve/context.js';
 import { largest } from './solve/largest.js';
@@ -216,7 +216,7 @@ function moreCards({ trial, candidates }: FitInput): Proposal[] {
   if (!device?.gpu || question.devices.length !== 1) return [];
   const most = candidates.find(({ gpu }) => gpu === device.gpu)?.cardsPerNode ?? 0;
   for (const count of CARD_COUNTS.filter((cards) => cards > device.count && cards <= most)) {
-    const answer = plan(prepared, { ...question, devices: [{ ...device, count }] });
+    const answer = plan(prepared, withDevices(question, [{ ...device, count }]));
     if (holds(answer)) return [{ kind: 'more-cards', value: count, answer }];
   }
   return [];

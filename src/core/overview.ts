@@ -1,5 +1,5 @@
 import { type Plan, type Prepared, plan } from './plan.js';
-import { largestContextOf, type Question } from './resolve.js';
+import { largestContextOf, type Question, withDevices } from './resolve.js';
 import { bestSetups, CARD_COUNTS, type Candidate, type Setup } from './setups.js';
 import { largestContext, withContext } from './solve/context.js';
 
@@ -112,7 +112,7 @@ function moreCards(
   const most = candidates.find(({ gpu }) => gpu === device.gpu)?.cardsPerNode ?? 0;
   const count = CARD_COUNTS.find((cards) => {
     if (cards <= device.count || cards > most) return false;
-    return plan(prepared, { ...question, devices: [{ ...device, count: cards }] }).verdict.fits === true;
+    return plan(prepared, withDevices(question, [{ ...device, count: cards }])).verdict.fits === true;
   });
   return count ? { kind: 'more-cards', gpu: device.gpu, count } : undefined;
 }

@@ -1,6 +1,6 @@
 import type { Trial } from './fit.js';
 import { type Plan, type Prepared, plan } from './plan.js';
-import type { Question } from './resolve.js';
+import { type Question, withDevices } from './resolve.js';
 import { CARD_COUNTS, type Candidate } from './setups.js';
 
 /** A machine for rent. */
@@ -172,7 +172,7 @@ function tried(
 }
 
 const planOn = (prepared: Prepared, question: Question, candidate: PricedCandidate, count: number): Plan =>
-  plan(prepared, { ...question, devices: [{ ...candidate, count, echo: { gpu: candidate.gpu, count } }] });
+  plan(prepared, withDevices(question, [{ ...candidate, count }]));
 
 const leastHeadroom = ({ memory }: Plan): number =>
   Math.min(...memory.devices.map(({ headroomBytes }) => headroomBytes ?? Number.POSITIVE_INFINITY));

@@ -1,6 +1,6 @@
 import { type Plan, type Prepared, plan } from './plan.js';
 import type { PlannedDevice } from './request.js';
-import type { Question } from './resolve.js';
+import { type Question, withDevices } from './resolve.js';
 
 /** A card that setups may use. */
 export interface Candidate extends PlannedDevice {
@@ -105,7 +105,7 @@ function tried(
   const { gpu, vendor, segment, cardsPerNode } = candidate;
   const usableBytes = count * (candidate.usableBytes ?? 0);
   if (count > cardsPerNode || usableBytes < WORTH_TRYING * bounds.lowBytes) return undefined;
-  const { memory, verdict } = plan(prepared, { ...question, devices: [{ ...candidate, count }] });
+  const { memory, verdict } = plan(prepared, withDevices(question, [{ ...candidate, count }]));
   if (verdict.level !== 'fits' && verdict.level !== 'tight') return undefined;
   const headroomBytes = Math.min(
     ...memory.devices.map((device) => device.headroomBytes ?? Number.POSITIVE_INFINITY),

@@ -31,7 +31,7 @@ export async function checkFileAt(ref: string, { path, folder }: CheckFile, git:
   const text = await git(['show', `${commit}:${prefix}${name}`], folder);
   if (text === undefined)
     throw new InputError('no-baseline', { name: ref, problem: `it has no ${prefix}${name}` });
-  const parsed = parseCheckConfig(text, path);
+  const parsed = parseCheckConfig(text, `${ref}:${path}`);
   const root = mkdtempSync(join(tmpdir(), 'llmspec-check-'));
   const remove = (): void => rmSync(root, { recursive: true, force: true });
   try {

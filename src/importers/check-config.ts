@@ -132,7 +132,7 @@ function parse(text: string, path: string): Source {
 function rootOf({ document }: Source, path: string): { root: unknown; base: PropertyKey[] } {
   // An alias that grows without end is refused by the parser with an error of its own.
   const value: unknown = attempt(() => document.toJS(), path);
-  if (basename(path) !== 'package.json') return { root: value, base: [] };
+  if (!/(^|[/:])package\.json$/.test(path)) return { root: value, base: [] };
   const inner = isRecord(value) ? value[PROPERTY] : undefined;
   if (inner === undefined) throw refusal(path, `it has no "${PROPERTY}"`);
   return { root: inner, base: [PROPERTY] };
@@ -162,21 +162,26 @@ function faultsOf(issues: readonly Issue[], base: readonly PropertyKey[], source
   return faults.sort((a, b) => a.line - b.line).map(({ line, text }) => `line ${line}: ${text}`);
 }
 
-/** Of several shapes that a value may have, the one that it has but for its keys. */
+/** Of several shapes that a value may have, the one that it comes nearest to: what is wrong lies deepest. */
 function innermost(issue: Issue): Issue[] {
   if (issue.code !== 'invalid_union') return [issue];
-  const inner = issue.errors.find((errors) => errors.length > 0 && errors.every(isAboutKeys));
-  return inner ? inner.map((one) => ({ ...one, path: [...issue.path, ...one.path] })) : [issue];
+  const shapes = issue.errors.map((errors) => errors.flatMap(innermost));
+  const [nearest = []] = shapes.toSorted((a, b) => depthOf(b) - depthOf(a));
+  if (depthOf(nearest) === 0) return [issue];
+  return nearest.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
-const isAboutKeys = ({ code, path }: Issue): boolean => code === 'unrecognized_keys' || path.length > 0;
+const depthOf = (issues: readonly Issue[]): number =>
+  Math.max(0, ...issues.map(({ path, code }) => path.length + (code === 'unrecognized_keys' ? 1 : 0)));
 
 function wordsOf(issue: Issue): string {
   const { path, message, code } = issue;
   if (isMissing(issue)) return `${path.join('.')} is missing`;
   const where = path.length > 0 ? `${path.join('.')}: ` : '';
-  const words = message.replace(/^Invalid input: /, '').replace(', received undefined', '');
-  return code === 'invalid_key' ? `${where}there is no part of that name` : `${where}${words}`;
+  const words = message.replace(/^Invalid input(: |$)/, '').replace(', received undefined', '');
+  return code === 'invalid_key'
+    ? `${where}there is no part of that name`
+    : `${where}${words || 'expected another kind of value'}`;
 }
 
 const isMissing = (issue: Issue): boolean =>

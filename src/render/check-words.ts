@@ -125,8 +125,11 @@ export function changeWords({ id, byBytes, causes }: Pick<Change, 'id' | 'byByte
   return `${partName(id)} ${byBytes > 0 ? '+' : '-'}${formatBytes(Math.abs(byBytes))}${why ? `: ${why}` : ''}`;
 }
 
+/** A name on one line, whatever the file put into it. */
+export const oneLine = (name: string): string => printable(name).replace(/\s+/g, ' ');
+
 const named = ({ name, line }: CheckRow): string =>
-  `"${printable(name)}"${line === undefined ? '' : ` (line ${line})`}`;
+  `"${oneLine(name)}"${line === undefined ? '' : ` (line ${line})`}`;
 
 const andMore = (count: number): string => (count > 1 ? `, and ${count - 1} more` : '');
 

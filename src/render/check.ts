@@ -1,4 +1,5 @@
 import type { CheckDocument, CheckRow } from '../schema/check.js';
+import { oneLine } from './check-words.js';
 import type { Block, Document, Table } from './document.js';
 
 const SAID: Record<CheckRow['status'], string> = { passed: 'holds', failed: 'does not hold', wrong: 'wrong' };
@@ -39,7 +40,7 @@ function rowsTable(rows: readonly CheckRow[]): Table {
       ...(grown ? [{ id: 'grown_bytes', name: 'Grown', kind: 'bytes' } as const] : []),
     ],
     rows: rows.map((row) => [
-      row.name,
+      oneLine(row.name),
       SAID[row.status],
       row.memory?.totalBytes,
       ...(free ? [leastFree(row)] : []),
@@ -63,7 +64,7 @@ function problemsBlock(rows: readonly CheckRow[]): Block {
 
 function problemLines({ name, line, error, problems, wouldFit }: CheckRow): string[] {
   if (!error && problems.length === 0) return [];
-  const head = `- ${name}${line === undefined ? '' : ` (line ${line})`}:`;
+  const head = `- ${oneLine(name)}${line === undefined ? '' : ` (line ${line})`}:`;
   if (error) return [head, ...error.message.split('\n').map((text) => `  ${text}`), `  ${error.hint}`];
   const would = wouldFit.map(({ message }) => message).join(', or ');
   return [
@@ -78,11 +79,11 @@ function changesBlock(
   { from, removed }: NonNullable<CheckDocument['baseline']>,
 ): Block {
   const lines = rows.flatMap(({ name, change }) => {
-    if (change?.status === 'new') return [`- ${name}: new`];
+    if (change?.status === 'new') return [`- ${oneLine(name)}: new`];
     if (!change || change.parts.length === 0) return [];
-    return [`- ${name}:`, ...change.parts.map(({ message }) => `  ${message}`)];
+    return [`- ${oneLine(name)}:`, ...change.parts.map(({ message }) => `  ${message}`)];
   });
-  const gone = removed.map((name) => `- ${name}: no longer there`);
+  const gone = removed.map((name) => `- ${oneLine(name)}: no longer there`);
   const all = [...lines, ...gone];
   return { title: `Since ${from}`, lines: all.length > 0 ? all : ['- nothing changed'] };
 }

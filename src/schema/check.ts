@@ -28,7 +28,7 @@ const devices = z.union([word, z.number(), z.array(word).min(1), deviceRequest, 
 });
 
 /** Parts of a plan that a limit may name, and the kinds inside them. */
-export const CHECKED_PARTS = [
+const CHECKED_PARTS = [
   'weights',
   'kvCache',
   'compute',

@@ -59,6 +59,12 @@ test.each([
   expect((await check(argv)).exitCode).toBe(exitCode);
 });
 
+test('names stay on their line and move no cursor', async () => {
+  writeFileSync(join(folder, 'x.yaml'), 'rows: [{ name: "a\\nb\\e[2J", model: nobody }]');
+  const { out } = await check(['x.yaml']);
+  expect(out).toContain('- a b[2J (line 1):');
+});
+
 test('other commands keep the shared formats', async () => {
   expect((await ran(['vram', 'maverick', '--format', 'junit'])).exitCode).toBe(2);
 });

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { checkPlan, remediesOf } from '../../src/core/check.js';
 import { factsOf } from '../../src/core/facts.js';
 import { changesOf, overgrown, type Side } from '../../src/core/growth.js';
-import { createPlanner } from '../../src/planner.js';
+import { usualQuants } from '../../src/core/quant/names.js';
+import { candidatesOf, createPlanner } from '../../src/planner.js';
 import type { Expectations } from '../../src/schema/check.js';
 import type { Request } from '../../src/schema/request.js';
 
@@ -78,6 +79,29 @@ describe('a row', () => {
           : { kvTypeK: String(value), kvTypeV: String(value) };
       expect((await planner.plan({ ...request, ...change })).verdict.fits).toBe(true);
     }
+  });
+
+  test('is told the best smaller format that holds, the fewest cards, and nothing where none does', async () => {
+    const cards = (count: number) => [{ gpu: 'rtx-4090', count }];
+    const inQuants = async (request: Request) => {
+      const asker = await planner.asker(request.model);
+      const { question } = asker(request);
+      return usualQuants(question).map((quant) => ({ quant, trial: () => asker({ ...request, quant }) }));
+    };
+    const remedies = async (request: Request) => {
+      const asked = await planner.ask(request);
+      const candidates = candidatesOf(planner.catalog, asked.question.engine);
+      return remediesOf(asked, { parts: {} }, { inQuants: await inQuants(request), candidates });
+    };
+    const request = { model: 'qwen3-30b', quant: 'q8', devices: cards(1) };
+    const found = new Map((await remedies(request)).map(({ kind, value }) => [kind, String(value)]));
+    expect(found.get('cards')).toBe('2xrtx-4090');
+    const names = (await inQuants(request)).map(({ quant }) => quant);
+    const best = names.indexOf(found.get('quant') ?? '');
+    const fits = async (quant: string) => (await planner.plan({ ...request, quant })).verdict.fits;
+    expect(await fits(names[best]!)).toBe(true);
+    expect(await fits(names[best - 1]!)).toBe(false);
+    expect(await remedies({ model: 'maverick', quant: 'q8', devices: cards(1) })).toEqual([]);
   });
 
   test('is not told a shorter context where it must hold a longer one', async () => {

@@ -110,6 +110,23 @@ test('a row has all its faults with their lines, and the others stay', () => {
   ]);
 });
 
+test.each([
+  ['devices: [{ gpu: 4090 }]', 'devices.0.gpu: expected another kind of value'],
+  ['devices: [{ gpu: h100, cnt: 2 }]', 'unknown key "cnt" in devices.0'],
+  ['devices: true', 'devices: expected devices such as 2x4090'],
+  ['quant: 4', 'quant: expected a weight format or a list of them'],
+  ['quant: [q4, 8]', 'quant.1: expected string, received number'],
+  ['context: [8k, soon]', 'context.1: expected tokens'],
+  ['growth: { totl: 5% }', 'unknown key "totl" in growth'],
+  ['growth: { total: much }', 'growth.total: expected 0, a share'],
+  ['growth: much', 'growth: expected 0, 5%, 1GiB'],
+  ['limits: 5', 'limits: expected object'],
+  ['sequences: 0', 'sequences: Too small: expected number to be >0'],
+])('of %s it says what is wrong with it', (line, words) => {
+  const { entries } = parseCheckConfig(`rows:\n  - model: a\n    ${line}\n`, 'x.yaml');
+  expect(entries[0]?.faults).toEqual([expect.stringContaining(`line 3: ${words}`)]);
+});
+
 const rows = (yaml: string): AskedRow[] => rowsOf({ folder, ...parseCheckConfig(yaml, 'x.yaml') }, folder);
 
 describe('rows', () => {

@@ -18,6 +18,8 @@ let folder = '';
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'llmspec-repo-'));
   cpSync(REPO, folder, { recursive: true });
+  // No file of the sample: a linter would refuse it.
+  writeFileSync(join(folder, 'models/broken.json'), '{ "name": "House", "context": ');
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
