@@ -194,7 +194,7 @@ interface Failing {
 }
 
 async function remedies({ request, expectations, asked }: Failing, { planner, candidates }: Situation) {
-  const asker = await planner.asker(request.model);
+  const asker = await planner.asker(request.model, request.options);
   const inQuants = usualQuants(asked.question).map((quant) => ({
     quant,
     trial: () => asker({ ...request, quant }),

@@ -1,32 +1,52 @@
-import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  fstatSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import type { Outside } from './commands/outside.js';
 import { run } from './run.js';
 
-/** Opens a stream when it is first written to: each costs start-up time. A reader that went away (`| head`) is no error. */
-function writable(name: 'stdout' | 'stderr'): () => NodeJS.WriteStream {
-  let opened: NodeJS.WriteStream | undefined;
-  return () => {
-    opened ??= process[name].on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      process.exit(process.exitCode ?? 0);
-    });
-    return opened;
-  };
+const [STDOUT, STDERR] = [1, 2];
+const RETRY_MILLISECONDS = 1;
+
+/**
+ * Writes to a file descriptor, all of it. Node's own streams would cost a third of the start-up time.
+ * A reader that went away (`| head`) ends the program quietly.
+ */
+function writeAll(descriptor: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let written = 0; written < bytes.length; ) {
+    try {
+      written += writeSync(descriptor, bytes, written);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EPIPE') process.exit(process.exitCode ?? 0);
+      if (code !== 'EAGAIN') throw error;
+      // The pipe is full: its reader is slower than we are.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MILLISECONDS);
+    }
+  }
 }
 
-const stdout = writable('stdout');
-const stderr = writable('stderr');
+const MEMORY_DEVICES = 1;
+const MAJOR_DIVISOR = 256;
+
+/** Whether standard output may be a terminal: a character device that is not `/dev/null` and the like. */
+function mayBeTerminal(): boolean {
+  const stat = fstatSync(STDOUT);
+  return stat.isCharacterDevice() && Math.floor(stat.rdev / MAJOR_DIVISOR) !== MEMORY_DEVICES;
+}
 
 const MOST_GIT_BYTES = 64 * 1024 ** 2;
 
 const outside: Outside = {
-  out: (text) => {
-    if (text === '' || stdout().write(text)) return;
-    return new Promise((resume) => stdout().once('drain', resume));
-  },
-  err: (text) => {
-    stderr().write(text);
-  },
+  out: (text) => writeAll(STDOUT, text),
+  err: (text) => writeAll(STDERR, text),
   lines: async function* () {
     const { createInterface } = await import('node:readline');
     yield* createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
@@ -55,10 +75,10 @@ const outside: Outside = {
   folder: process.cwd(),
   env: process.env,
   get columns() {
-    return stdout().columns || 0;
+    return mayBeTerminal() ? process.stdout.columns || 0 : 0;
   },
   get outIsTerminal() {
-    return stdout().isTTY === true;
+    return mayBeTerminal() && process.stdout.isTTY === true;
   },
 };
 

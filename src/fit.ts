@@ -13,7 +13,7 @@ import type { Request } from './schema/request.js';
  */
 export async function fitModel(planner: Planner, request: Request): Promise<Fit> {
   refuseNoLimit(request);
-  const asker = await planner.asker(request.model);
+  const asker = await planner.asker(request.model, request.options);
   const { prepared, question } = asker(request);
   const inQuants = usualQuants(question).map((quant) => ({
     quant,
@@ -55,7 +55,7 @@ export async function fitCatalogue(planner: Planner, request: Omit<Request, 'mod
   refuseNoLimit({ ...request, model: '' });
   const rows: Runnable[] = [];
   for (const { id, totalParameters } of planner.catalog.models) {
-    const asker = await planner.asker(id);
+    const asker = await planner.asker(id, request.options);
     rows.push({ model: id, totalParameters, ...bestOf(asker, { ...request, model: id }) });
   }
   return rows.sort(

@@ -1,7 +1,7 @@
 import { gpuNamed } from './catalog/gpus.js';
 import { type Catalog, modelsLike, openCatalog } from './catalog/index.js';
 import { nearMisses } from './catalog/names.js';
-import { ENGINES, type EngineId, type Explanation } from './core/engines/index.js';
+import { ENGINES, type EngineId, type Explanation, type Replay } from './core/engines/index.js';
 import { type Overview, overview } from './core/overview.js';
 import { explainPlan, type Plan, type Prepared, plan, prepareModel } from './core/plan.js';
 import { chooseQuant } from './core/quant/names.js';
@@ -30,7 +30,7 @@ export interface Planner {
   /** @throws InputError for a name that is not known or a request that is wrong */
   ask(request: Request): Promise<Asked>;
   /** Loads a model once; what comes back answers requests about it at once. @throws InputError as `ask` */
-  asker(name: string): Promise<(request: Request) => Asked>;
+  asker(name: string, options?: Request['options']): Promise<(request: Request) => Asked>;
   /** @throws InputError as `ask`, and where the engine refuses */
   plan(request: Request): Promise<Plan>;
   /** Every formula behind the plan of a request, with its numbers. */
@@ -50,6 +50,13 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
   const models = new Map<string, Found>();
   const prepared = new Map<string, Prepared>();
   const engines = new Map<EngineId, Engine>();
+  let replay: Replay | undefined;
+
+  // It is a third of the program, and few requests ask for it.
+  const loadReplay = async (options: Request['options']): Promise<void> => {
+    if (options?.compute === 'replay')
+      replay ??= await import('./core/engines/llama-cpp/compute-replay/index.js');
+  };
 
   const find = async (name: string): Promise<Found> => {
     const known = models.get(name) ?? (await findModel(catalog, name));
@@ -80,18 +87,22 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
         engine,
         quant: ready.forEngine.quant.name,
         devices: devices.planned,
+        ...(replay ? { tools: { replay } } : {}),
       },
       notes: [...choice.notes, ...devices.notes],
     };
   };
 
-  const ask = async (request: Request): Promise<Asked> =>
-    askKnown(models.get(request.model) ?? (await find(request.model)), request);
+  const ask = async (request: Request): Promise<Asked> => {
+    if (request.options?.compute === 'replay') await loadReplay(request.options);
+    return askKnown(models.get(request.model) ?? (await find(request.model)), request);
+  };
 
   return {
     catalog,
     ask,
-    asker: async (name) => {
+    asker: async (name, options) => {
+      await loadReplay(options);
       const found = await find(name);
       return (request) => askKnown(found, { ...request, model: name });
     },

@@ -60,9 +60,9 @@ export const check: CommandDefinition = (program, outside, done) => {
 async function run(path: string | undefined, flags: Flags, outside: Outside): Promise<number> {
   formatOf(flags, OWN_FORMATS);
   const reports = (flags.report ?? []).map(reportOf);
-  const { findCheckConfig, readCheckConfig } = await import('../importers/check-config.js');
-  const { allowancesOf, rowsOf } = await import('../importers/check-rows.js');
-  const { baselineOf, checkAll } = await import('../check.js');
+  const { allowancesOf, baselineOf, checkAll, findCheckConfig, readCheckConfig, rowsOf } = await import(
+    '../checking.js'
+  );
   const file = readCheckConfig(
     path === undefined ? findCheckConfig(outside.folder) : resolve(outside.folder, path),
     outside.folder,
@@ -93,9 +93,9 @@ function answerOf(document: CheckDocument): Answer {
     document: async () => (await import('../render/pages.js')).checkPage(document),
     notes: () => [document.next],
     more: {
-      junit: async () => (await import('../render/reports/junit.js')).renderJunit(document),
-      sarif: async () => (await import('../render/reports/sarif.js')).renderSarif(document),
-      github: async () => (await import('../render/reports/github.js')).renderGithub(document),
+      junit: async () => (await import('../render/pages.js')).renderJunit(document),
+      sarif: async () => (await import('../render/pages.js')).renderSarif(document),
+      github: async () => (await import('../render/pages.js')).renderGithub(document),
     },
   };
 }
@@ -128,7 +128,7 @@ async function beforeOf(planner: Planner, file: CheckFile, flags: Flags, outside
   const path = flags.baseline === undefined ? join(file.folder, named) : resolve(outside.folder, named);
   const text = readText(path, named, outside);
   if (text !== undefined) {
-    const { parseBaseline } = await import('../importers/check-baseline.js');
+    const { parseBaseline } = await import('../checking.js');
     return { from: named, baseline: parseBaseline(text, named) };
   }
   if (flags.baseline === undefined)
@@ -149,9 +149,7 @@ function readText(path: string, name: string, outside: Outside): string | undefi
 
 /** The sizes of another commit: its own file of checks, planned by this program. */
 async function baselineAt(planner: Planner, file: CheckFile, ref: string, outside: Outside) {
-  const { checkFileAt } = await import('../importers/check-at-ref.js');
-  const { rowsOf } = await import('../importers/check-rows.js');
-  const { baselineOf, checkAll } = await import('../check.js');
+  const { baselineOf, checkAll, checkFileAt, rowsOf } = await import('../checking.js');
   const then = await checkFileAt(ref, file, outside.git);
   try {
     const rows = rowsOf({ ...then.file, folder: file.folder }, outside.folder, then.file.folder);

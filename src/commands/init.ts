@@ -1,6 +1,7 @@
 import { InputError } from '../errors.js';
 import { EXIT } from '../exit.js';
 import { createPlanner, type Planner } from '../planner.js';
+import { parseDevices } from '../units/devices.js';
 import type { CommandDefinition } from './index.js';
 import { writeFile } from './output.js';
 import type { Outside } from './outside.js';
@@ -43,7 +44,6 @@ async function run(file: string, flags: Flags, outside: Outside): Promise<number
       problem: 'it is there already',
       hint: 'Say --force to replace it, or give another name. Nothing was written.',
     });
-  const { parseDevices } = await import('../units/devices.js');
   // A row that cannot be answered is no good start.
   const planner = createPlanner();
   const first = { ...flags, model: flags.model ?? smallest(planner) };

@@ -67,7 +67,7 @@ export function prepareModel(input: {
  */
 export function plan(prepared: Prepared, question: Question): Plan {
   const resolved = resolve(question);
-  const engineUse = ENGINES[prepared.engineId].use(prepared.forEngine, resolved.request);
+  const engineUse = ENGINES[prepared.engineId].use(prepared.forEngine, resolved.request, question.tools);
   const request = { ...resolved.request, contextTokens: engineUse.contextTokens };
   const devices = engineUse.devices.map((use) => deviceOf(use, request.hostMemoryBytes));
   const parts = partsOf(engineUse.devices);
@@ -106,7 +106,8 @@ export function plan(prepared: Prepared, question: Question): Plan {
 export function explainPlan(prepared: Prepared, question: Question): Explanation[] {
   const { use, explain } = ENGINES[prepared.engineId];
   const { request } = resolve(question);
-  return explain(prepared.forEngine, request, use(prepared.forEngine, request));
+  const engineUse = use(prepared.forEngine, request, question.tools);
+  return explain(prepared.forEngine, request, engineUse, question.tools);
 }
 
 type Device = Plan['memory']['devices'][number];

@@ -10,5 +10,8 @@ export { modelPage, modelsPage } from './models.js';
 export { planPage } from './plan.js';
 export { quantPage, quantsPage } from './quants.js';
 export { recommendPage } from './recommend.js';
+export { renderGithub } from './reports/github.js';
+export { renderJunit } from './reports/junit.js';
+export { renderSarif } from './reports/sarif.js';
 export { sweepCells, sweepHeader, sweepPage } from './sweep.js';
 export { renderText } from './text.js';

@@ -1,6 +1,6 @@
+import { InputError } from '../../../errors.js';
 import type { ResolvedRequest } from '../../request.js';
-import type { EngineUse, Explanation } from '../index.js';
-import { computePeaks } from './compute-replay/index.js';
+import type { EngineUse, Explanation, Replay, Tools } from '../index.js';
 import { devicesOf } from './devices.js';
 import { cellsOf, layerCacheBytes } from './kv-cache.js';
 import type { CacheClass, PreparedModel } from './prepare.js';
@@ -19,13 +19,14 @@ export function explain(
   prepared: PreparedModel,
   request: ResolvedRequest,
   engineUse: EngineUse,
+  tools: Tools = {},
 ): Explanation[] {
   const settings = settingsOf(request, prepared);
   return [
     weights(prepared, request),
     ...prepared.caches.map((known) => cache(known, prepared, settings)),
     compute(engineUse, request, settings),
-    ...peaks(prepared, request, settings, engineUse),
+    ...(request.options.compute === 'replay' ? peaks(prepared, request, engineUse, replayOf(tools)) : []),
     output(prepared, settings),
     ...runtime(engineUse),
   ];
@@ -97,14 +98,20 @@ function compute({ devices }: EngineUse, request: ResolvedRequest, settings: Set
   };
 }
 
+/** The replay that a caller loaded. @throws InputError `bug` where it was not loaded */
+export function replayOf({ replay }: Tools): Replay {
+  if (!replay) throw new InputError('bug', { problem: 'the replay of compute buffers was not loaded' });
+  return replay;
+}
+
 /** What is alive where the buffers are fullest, largest first: only where they were replayed. */
 function peaks(
   prepared: PreparedModel,
   request: ResolvedRequest,
-  settings: Settings,
   { devices }: EngineUse,
+  { computePeaks }: Replay,
 ): Explanation[] {
-  if (request.options.compute !== 'replay') return [];
+  const settings = settingsOf(request, prepared);
   const found = computePeaks(prepared, settings, devicesOf(request, prepared).placement);
   return [...found.cards, found.host].flatMap((peak, index) => {
     const device = devices[index];

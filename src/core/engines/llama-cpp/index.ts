@@ -1,11 +1,10 @@
 import { InputError } from '../../../errors.js';
 import type { ResolvedRequest } from '../../request.js';
 import type { Role } from '../../tensors/index.js';
-import type { DeviceUse, EngineRules, EngineUse } from '../index.js';
+import type { DeviceUse, EngineRules, EngineUse, Tools } from '../index.js';
 import { computeByLaw } from './compute-law.js';
-import { computeByReplay } from './compute-replay/index.js';
 import { devicesOf } from './devices.js';
-import { explain } from './explain.js';
+import { explain, replayOf } from './explain.js';
 import { llamaCppFlags } from './flags.js';
 import { cacheBytes } from './kv-cache.js';
 import { notesOf } from './notes.js';
@@ -27,10 +26,10 @@ export const llamaCpp: EngineRules<PreparedModel> = {
 };
 
 /** What the engine allocates on every device for a request. */
-function use(prepared: PreparedModel, request: ResolvedRequest): EngineUse {
+function use(prepared: PreparedModel, request: ResolvedRequest, tools: Tools = {}): EngineUse {
   const settings = settingsOf(request, prepared);
   const { cards, backend, runtimes, placement } = devicesOf(request, prepared);
-  const computed = request.options.compute === 'replay' ? computeByReplay : computeByLaw;
+  const computed = request.options.compute === 'replay' ? replayOf(tools).computeByReplay : computeByLaw;
   const compute = computed(prepared, settings, placement);
   const kind: BufferKind = backend === 'cuda' ? 'cuda' : 'host';
   const scale = request.fileBytes ? request.fileBytes / prepared.fileBytes : 1;

@@ -114,15 +114,16 @@ export function prepare(
     output: file.outside.filter((tensor) => !isEmbedding(tensor) && !tensor.onEveryDevice),
     everyDevice: file.outside.filter(({ onEveryDevice }) => onEveryDevice),
     caches: cacheClasses(architecture, family, layersAll),
-    fileBytes: [file.outside, ...file.layers].flat().reduce((sum, { plainBytes }) => sum + plainBytes, 0),
-    largestExpertBytes: loaded
-      .flat()
-      .reduce((most, { routed, bytes }) => (routed ? Math.max(most, bytes.cuda) : most), 0),
+    fileBytes: [...file.counts].reduce((sum, [{ plainBytes }, count]) => sum + count * plainBytes, 0),
+    largestExpertBytes: Math.max(
+      0,
+      ...[...file.counts.keys()].map(({ routed, bytes }) => (routed ? bytes.cuda : 0)),
+    ),
     architectureName,
     weights: { outside: file.outside, layers: loaded },
     programs: new Map(),
     blocks: [...new Set(stack.flat(2))],
-    tensorTypes: countTypes([file.outside, ...file.layers].flat()),
+    tensorTypes: countTypes(file.counts),
   };
 }
 
@@ -135,6 +136,8 @@ interface Sized extends GgufPiece, OutsideTensor {
 interface SizedFile {
   readonly outside: readonly Sized[];
   readonly layers: readonly (readonly Sized[])[];
+  /** Every different tensor once, with how many there are. */
+  readonly counts: ReadonlyMap<Sized, number>;
 }
 
 function sizedFile(layout: GgufLayout, quant: Quant, context: MixContext): SizedFile {
@@ -148,16 +151,19 @@ function sizedFile(layout: GgufLayout, quant: Quant, context: MixContext): Sized
   const tied = !layout.outside.some(({ name }) => name === 'output.weight');
   const choose = typeChooser(quant, context, { tied, values });
   const known = new Map<GgufPiece, Map<GgmlType, Sized>>();
+  const counts = new Map<Sized, number>();
   const sized = (piece: GgufPiece, layer?: number): Sized => {
     const type = choose(layer === undefined ? piece : { name: piece.name, ne: piece.ne, layer });
     const ofPiece = known.get(piece) ?? new Map<GgmlType, Sized>();
     const tensor = ofPiece.get(type) ?? sizedTensor(piece, type);
     known.set(piece, ofPiece.set(type, tensor));
+    counts.set(tensor, (counts.get(tensor) ?? 0) + 1);
     return tensor;
   };
   return {
     outside: layout.outside.map((piece) => sized(piece)),
     layers: layers.map((pieces, layer) => pieces.map((piece) => sized(piece, layer))),
+    counts,
   };
 }
 
@@ -251,11 +257,11 @@ function engineCache(block: Block, family: Family): LayerCache | undefined {
   return { ...cache, window: family.chunkWindow };
 }
 
-function countTypes(tensors: readonly Sized[]): PreparedModel['tensorTypes'] {
+function countTypes(counts: SizedFile['counts']): PreparedModel['tensorTypes'] {
   const types = new Map<GgmlType, { count: number; bytes: number }>();
-  for (const { type, plainBytes } of tensors) {
+  for (const [{ type, plainBytes }, count] of counts) {
     const seen = types.get(type) ?? { count: 0, bytes: 0 };
-    types.set(type, { count: seen.count + 1, bytes: seen.bytes + plainBytes });
+    types.set(type, { count: seen.count + count, bytes: seen.bytes + count * plainBytes });
   }
   return types;
 }
