@@ -1,4 +1,3 @@
-import type { Block } from '../../../schema/model.js';
 import type { Estimate } from '../../estimate.js';
 import type { ComputeBuffers } from './compute-replay/index.js';
 import { cellsOf } from './kv-cache.js';
@@ -142,42 +141,8 @@ function inputs(prepared: PreparedModel, settings: Settings, run: Run): number {
 
 /** Everything alive while one layer's widest block is computed. */
 function layerPhase(prepared: PreparedModel, settings: Settings, run: Run, copies: number): number {
-  const { hiddenSize } = prepared.model.architecture;
-  const floats = Math.max(...prepared.blocks.map((block) => floatsPerToken(block, hiddenSize)));
-  return FLOAT * settings.ubatchTokens * floats + inputs(prepared, settings, run) * copies;
-}
-
-/** Floats alive for each token at the peak of a block. Closed forms: `docs/formulas.md`. */
-function floatsPerToken(block: Block, hiddenSize: number): number {
-  switch (block.kind) {
-    case 'dense':
-      return 3 * block.intermediateSize + 3 * hiddenSize;
-    case 'moe': {
-      const outputs = hiddenSize > 2 * block.intermediateSize ? block.activeExperts * hiddenSize : 0;
-      return 3 * block.activeExperts * block.intermediateSize + outputs + 4 * hiddenSize;
-    }
-    case 'latent':
-      return (
-        block.heads * (2 * (block.kvRank + block.ropeDim) + block.nopeDim + block.ropeDim) + 3 * hiddenSize
-      );
-    default:
-      return 0;
-  }
-}
-
-/** Query heads, and the elements of one query, of the widest attention. */
-function queryShape(blocks: readonly Block[]): { heads: number; width: number } {
-  const shapes = blocks.map((block) => {
-    if (block.kind === 'latent')
-      return { heads: block.heads, width: block.heads * (block.kvRank + block.ropeDim) };
-    return 'kvHeads' in block
-      ? { heads: block.heads, width: block.heads * block.headDim }
-      : { heads: 0, width: 0 };
-  });
-  return shapes.reduce((widest, shape) => (shape.width > widest.width ? shape : widest), {
-    heads: 0,
-    width: 0,
-  });
+  const { layerFloats } = prepared.lawShape;
+  return FLOAT * settings.ubatchTokens * layerFloats + inputs(prepared, settings, run) * copies;
 }
 
 /**
@@ -192,11 +157,11 @@ function attentionPhase(
   where: 'card' | 'host',
 ): number {
   const { hiddenSize } = prepared.model.architecture;
-  const { heads, width } = queryShape(prepared.blocks);
-  const states = FLOAT * settings.ubatchTokens * (2 * hiddenSize + 2 * width);
+  const { queryHeads, queryWidth } = prepared.lawShape;
+  const states = FLOAT * settings.ubatchTokens * (2 * hiddenSize + 2 * queryWidth);
   const peak = Math.max(
     0,
-    ...growing(prepared, run).map((known) => attentionExtra(known, settings, heads, where)),
+    ...growing(prepared, run).map((known) => attentionExtra(known, settings, queryHeads, where)),
   );
   return peak === 0 ? 0 : inputs(prepared, settings, run) * copies + states + peak;
 }

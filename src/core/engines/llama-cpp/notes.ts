@@ -18,7 +18,8 @@ export function notesOf(prepared: PreparedModel, request: ResolvedRequest, setti
 /** A server started without a number takes four slots in one cache, which windows and states pay for. */
 function serverSlots(prepared: PreparedModel, request: ResolvedRequest, settings: Settings): Note[] {
   const alone = request.sequences === 1 && !settings.unified && request.options.parallel === undefined;
-  if (!alone || request.options.program !== 'server') return [];
+  const paysForSlots = prepared.caches.some(({ cache }) => !cache.grows || cache.window !== undefined);
+  if (!alone || !paysForSlots || request.options.program !== 'server') return [];
   const asStarted = settingsOf({ ...request, options: { ...request.options, parallel: 'auto' } }, prepared);
   const extraBytes = cacheTotal(prepared, asStarted) - cacheTotal(prepared, settings);
   return extraBytes > 0 ? [{ code: 'server-slots', args: { extraBytes } }] : [];

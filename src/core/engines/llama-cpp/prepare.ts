@@ -7,6 +7,7 @@ import type { Role } from '../../tensors/index.js';
 import { stackOf } from '../../tensors/stack.js';
 import type { Programs, Weights } from './compute-replay/index.js';
 import { FAMILIES, type Family } from './families.js';
+import { type LawShape, lawShapeOf } from './law-shape.js';
 import { type GgufLayout, type GgufPiece, ggufLayout } from './tensors.js';
 
 /** Where a buffer lies decides its padding. */
@@ -60,6 +61,7 @@ export interface PreparedModel {
   /** Graphs of compute buffers that were compiled for this model. */
   readonly programs: Programs;
   readonly blocks: readonly Block[];
+  readonly lawShape: LawShape;
   readonly tensorTypes: ReadonlyMap<GgmlType, { count: number; bytes: number }>;
 }
 
@@ -102,6 +104,7 @@ export function prepare(
   const file = sizedFile(layout, quant, mixContext(architecture, family, layersAll, imatrix));
   const isEmbedding = ({ name }: Sized) => name === 'token_embd.weight';
   const loaded = file.layers.slice(0, stack.length);
+  const blocks = [...new Set(stack.flat(2))];
   return {
     model,
     quant,
@@ -122,7 +125,8 @@ export function prepare(
     architectureName,
     weights: { outside: file.outside, layers: loaded },
     programs: new Map(),
-    blocks: [...new Set(stack.flat(2))],
+    blocks,
+    lawShape: lawShapeOf(blocks, architecture.hiddenSize),
     tensorTypes: countTypes(file.counts),
   };
 }
