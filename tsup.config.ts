@@ -3,14 +3,26 @@ import { notices } from './scripts/notices.js';
 
 type Plugin = NonNullable<Options['esbuildPlugins']>[number];
 
-/** commander needs it only for subcommands that are programs of their own; loading it takes milliseconds. */
-const commanderWithoutChildProcess: Plugin = {
-  name: 'commander-without-child-process',
+/**
+ * Node's modules without their ESM face: making one reads every export, those that open streams too, which costs
+ * milliseconds at every start. commander needs `child_process` only for subcommands that are programs of their own, and
+ * chalk `tty` only to guess at colours, which it is told here.
+ */
+const builtinsWithoutFace: Plugin = {
+  name: 'builtins-without-face',
   setup(build) {
-    build.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
-      /[\\/]commander[\\/]/.test(importer) ? { path: 'child_process', namespace: 'left-out' } : undefined,
-    );
-    build.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'module.exports = {};' }));
+    build.onResolve({ filter: /^node:/ }, ({ path, importer }) => {
+      const unused =
+        (path === 'node:child_process' && /[\\/]commander[\\/]/.test(importer)) ||
+        (path === 'node:tty' && /[\\/]chalk[\\/]/.test(importer));
+      return { path, namespace: unused ? 'left-out' : 'builtin' };
+    });
+    build.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule('${path}');`,
+    }));
+    build.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({
+      contents: 'module.exports = { isatty: () => false };',
+    }));
   },
 };
 
@@ -32,7 +44,7 @@ export default defineConfig([
   {
     ...common,
     entry: { cli: 'src/cli.ts' },
-    esbuildPlugins: [commanderWithoutChildProcess, noticesPlugin],
+    esbuildPlugins: [builtinsWithoutFace, noticesPlugin],
     // Fewer characters compile faster; a start costs milliseconds.
     minify: true,
     // commander and cli-table3 are CommonJS and call `require`, for Node's own modules only.
