@@ -11,7 +11,8 @@ type Plugin = NonNullable<Options['esbuildPlugins']>[number];
 const builtinsWithoutFace: Plugin = {
   name: 'builtins-without-face',
   setup(build) {
-    build.onResolve({ filter: /^node:/ }, ({ path, importer }) => {
+    build.onResolve({ filter: /^node:/ }, ({ path, importer, kind }) => {
+      if (kind === 'dynamic-import') return { path, external: true };
       const unused =
         (path === 'node:child_process' && /[\\/]commander[\\/]/.test(importer)) ||
         (path === 'node:tty' && /[\\/]chalk[\\/]/.test(importer));
