@@ -2,12 +2,12 @@ import { checkPlan, type Problem, remediesOf } from './core/check.js';
 import { type Facts, factsOf } from './core/facts.js';
 import { type Change, changesOf, overgrown, type Side } from './core/growth.js';
 import type { Plan } from './core/plan.js';
-import { usualQuants } from './core/quant/names.js';
 import type { Candidate } from './core/setups.js';
+import { candidatesOf } from './devices.js';
 import { InputError } from './errors.js';
 import { EXIT, exitCodeOfError, worstExitCode } from './exit.js';
 import type { AskedRow, ModelPath } from './importers/check-rows.js';
-import { type Asked, candidatesOf, type Planner } from './planner.js';
+import { type Asked, inUsualQuants, type Planner, planOf } from './planner.js';
 import {
   causesWords,
   causeWords,
@@ -125,7 +125,7 @@ async function checkRow(row: AskedRow, situation: Situation): Promise<Entry> {
     const { expectations } = row;
     const request = path ? { ...row.request, model: path.read } : row.request;
     const asked = await planner.ask(request);
-    const answer = shownAs(await planner.plan(request), path);
+    const answer = shownAs(planOf(asked), path);
     refuseUnlimited(answer, expectations);
     const { problems, capacity } = checkPlan(asked, answer, expectations);
     const wouldFit = problems.length > 0 ? await remedies({ request, expectations, asked }, situation) : [];
@@ -195,11 +195,10 @@ interface Failing {
 
 async function remedies({ request, expectations, asked }: Failing, { planner, candidates }: Situation) {
   const asker = await planner.asker(request.model, request.options);
-  const inQuants = usualQuants(asked.question).map((quant) => ({
-    quant,
-    trial: () => asker({ ...request, quant }),
-  }));
-  const found = remediesOf(asked, expectations, { inQuants, candidates: candidates(asked.question.engine) });
+  const found = remediesOf(asked, expectations, {
+    inQuants: inUsualQuants(asker, request, asked),
+    candidates: candidates(asked.question.engine),
+  });
   return found.map((remedy) => ({ ...remedy, message: remedyWords(remedy) }));
 }
 

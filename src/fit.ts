@@ -1,9 +1,11 @@
 import { type Fit, holds, whatFits } from './core/fit.js';
 import { type Plan, plan } from './core/plan.js';
 import { usualQuants } from './core/quant/names.js';
-import { largestContext, withContext } from './core/solve/context.js';
+import { largestContext } from './core/solve/context.js';
+import { withContext } from './core/solve/variations.js';
+import { candidatesOf } from './devices.js';
 import { InputError } from './errors.js';
-import { candidatesOf, type Planner } from './planner.js';
+import { type Asker, inUsualQuants, type Planner } from './planner.js';
 import type { Request } from './schema/request.js';
 
 /**
@@ -14,17 +16,12 @@ import type { Request } from './schema/request.js';
 export async function fitModel(planner: Planner, request: Request): Promise<Fit> {
   refuseNoLimit(request);
   const asker = await planner.asker(request.model, request.options);
-  const { prepared, question } = asker(request);
-  const inQuants = usualQuants(question).map((quant) => ({
-    quant,
-    trial: () => asker({ ...request, quant }),
-  }));
-  const candidates = candidatesOf(planner.catalog, question.engine);
+  const trial = asker(request);
   return whatFits({
-    trial: { prepared, question },
+    trial,
     quantAsked: request.quant !== undefined,
-    inQuants,
-    candidates,
+    inQuants: inUsualQuants(asker, request, trial),
+    candidates: candidatesOf(planner.catalog, trial.question.engine),
   });
 }
 
@@ -63,8 +60,6 @@ export async function fitCatalogue(planner: Planner, request: Omit<Request, 'mod
       Number(b.plan !== undefined) - Number(a.plan !== undefined) || b.totalParameters - a.totalParameters,
   );
 }
-
-type Asker = Awaited<ReturnType<Planner['asker']>>;
 
 function bestOf(asker: Asker, request: Request): Omit<Runnable, 'model' | 'totalParameters'> {
   const { question: usual } = asker(request);

@@ -1,6 +1,6 @@
-import { type Plan, plan } from './core/plan.js';
+import type { Plan } from './core/plan.js';
 import { InputError } from './errors.js';
-import type { Planner } from './planner.js';
+import { type Asker, type Planner, planOf } from './planner.js';
 import type { DeviceRequest, Request } from './schema/request.js';
 
 /** What a grid runs over: every combination is one row, the last list fastest. */
@@ -39,7 +39,7 @@ export const rowsOf = ({ models, quants, contexts, sequences, kvTypes, machines 
 export async function* rowsOfGrid(planner: Planner, grid: Grid): AsyncGenerator<GridRow> {
   const count = rowsOf(grid);
   if (count > MOST_ROWS) throw new InputError('too-many-rows', { count, most: MOST_ROWS });
-  const askers = new Map<string, Awaited<ReturnType<Planner['asker']>>>();
+  const askers = new Map<string, Asker>();
   for (const model of grid.models) askers.set(model, await planner.asker(model, grid.base.options));
   for (const model of grid.models)
     for (const request of requestsOf(grid, model)) yield rowOf(askers.get(model)!, request);
@@ -54,11 +54,9 @@ const ROW_ERRORS = new Set([
   'impossible-layout',
 ]);
 
-function rowOf(asker: Awaited<ReturnType<Planner['asker']>>, request: Request): GridRow {
+function rowOf(asker: Asker, request: Request): GridRow {
   try {
-    const { prepared, question, notes } = asker(request);
-    const answer = plan(prepared, question);
-    return { request, plan: { ...answer, notes: [...notes, ...answer.notes] } };
+    return { request, plan: planOf(asker(request)) };
   } catch (error) {
     if (error instanceof InputError && ROW_ERRORS.has(error.code)) return { request, error };
     throw error;

@@ -1,10 +1,10 @@
 import { plan } from './core/plan.js';
-import { usualQuants } from './core/quant/names.js';
 import { largestContextOf } from './core/resolve.js';
 import { type Setup, setups } from './core/setups.js';
 import { type Sheet, sheetOf } from './core/sheet.js';
-import { withContext } from './core/solve/context.js';
-import { candidatesOf, type Planner } from './planner.js';
+import { withContext } from './core/solve/variations.js';
+import { candidatesOf } from './devices.js';
+import { inUsualQuants, type Planner } from './planner.js';
 import type { Model } from './schema/model.js';
 import type { Request } from './schema/request.js';
 
@@ -13,18 +13,17 @@ const LONG_CONTEXTS = [1024, 499_712, 1_000_448];
 const CONTEXTS = [1024, 8192, 32_768];
 
 /** Memory of one weight format at several contexts. */
-export interface GridRow {
+export interface ContextRow {
   readonly quant: string;
   readonly cells: readonly { readonly contextTokens: number; readonly totalBytes: number }[];
 }
 
 /** Everything about one model: its spec, what follows from it, and what would hold it. */
-export type ModelSheet = Omit<Model, 'sources'> &
+export type ModelSheet = Model &
   Sheet & {
-    readonly sources: Model['sources'];
     readonly activePublished?: string;
     readonly familyMembers: readonly string[];
-    readonly grid: readonly GridRow[];
+    readonly grid: readonly ContextRow[];
     readonly hardware: {
       readonly quant: string;
       readonly contextTokens: number;
@@ -57,22 +56,20 @@ function familyOf({ catalog }: Planner, { id, family }: Model): string[] {
     .map((other) => other.id);
 }
 
-async function gridOf(planner: Planner, model: Model, name: string): Promise<GridRow[]> {
+async function gridOf(planner: Planner, model: Model, name: string): Promise<ContextRow[]> {
   const most = largestContextOf(model);
-  const usual =
+  const contexts =
     most >= LONG_CONTEXTS.at(-1)! ? LONG_CONTEXTS : [...CONTEXTS.filter((tokens) => tokens < most), most];
-  const { question } = await planner.ask({ model: name });
-  const quants = usualQuants(question);
-  const rows = quants.map(async (quant): Promise<GridRow | undefined> => {
-    const { prepared, question } = await planner.ask({ model: name, quant });
-    const totalAt = (contextTokens: number) =>
-      plan(prepared, withContext(question, contextTokens)).memory.totalBytes;
-    return {
-      quant,
-      cells: usual.map((contextTokens) => ({ contextTokens, totalBytes: totalAt(contextTokens) })),
-    };
+  const asker = await planner.asker(name);
+  const request = { model: name };
+  return inUsualQuants(asker, request, asker(request)).map(({ quant, trial }) => {
+    const { prepared, question } = trial();
+    const cells = contexts.map((contextTokens) => ({
+      contextTokens,
+      totalBytes: plan(prepared, withContext(question, contextTokens)).memory.totalBytes,
+    }));
+    return { quant, cells };
   });
-  return (await Promise.all(rows)).filter((row) => row !== undefined);
 }
 
 async function hardwareOf(planner: Planner, request: Request): Promise<ModelSheet['hardware']> {

@@ -1,28 +1,37 @@
-import { gpuNamed } from './catalog/gpus.js';
 import { type Catalog, modelsLike, openCatalog } from './catalog/index.js';
+import { quantNamed } from './catalog/named.js';
 import { nearMisses } from './catalog/names.js';
 import { ENGINES, type EngineId, type Explanation, type Replay } from './core/engines/index.js';
 import { type Overview, overview } from './core/overview.js';
-import { explainPlan, type Plan, type Prepared, plan, prepareModel } from './core/plan.js';
-import { chooseQuant } from './core/quant/names.js';
-import type { Note, PlannedDevice } from './core/request.js';
-import type { Question } from './core/resolve.js';
-import type { Candidate } from './core/setups.js';
+import { explainPlan, type Plan, type Prepared, plan, prepareModel, type Trial } from './core/plan.js';
+import { chooseQuant, usualQuants } from './core/quant/names.js';
+import type { Note } from './core/request.js';
+import { candidatesOf, devicesOf } from './devices.js';
 import { InputError } from './errors.js';
 import { looksLikePath, pathExists } from './importers/paths.js';
-import type { GpuEntry } from './schema/catalog.js';
 import type { Engine } from './schema/engine.js';
 import type { Model } from './schema/model.js';
-import type { DeviceRequest, Request } from './schema/request.js';
+import type { Request } from './schema/request.js';
 import { parseTokens } from './units/tokens.js';
 
 /** A request with its names looked up and its model prepared: ready for the core. */
-export interface Asked {
-  readonly prepared: Prepared;
-  readonly question: Question;
+export interface Asked extends Trial {
   readonly model: Model;
   readonly notes: readonly Note[];
 }
+
+/** Answers requests about one model at once. @throws InputError as `planner.ask` */
+export type Asker = (request: Request) => Asked;
+
+/** The plan of what was asked, with what looking it up had to say. @throws InputError where the engine refuses */
+export function planOf({ prepared, question, notes }: Asked): Plan {
+  const answer = plan(prepared, question);
+  return { ...answer, notes: [...notes, ...answer.notes] };
+}
+
+/** A request in every weight format that people choose among for its model, best first; prepared when asked for. */
+export const inUsualQuants = (asker: Asker, request: Request, { question }: Trial) =>
+  usualQuants(question).map((quant) => ({ quant, trial: () => asker({ ...request, quant }) }));
 
 /** Answers requests from the shipped catalogue; keeps what it prepared. */
 export interface Planner {
@@ -30,7 +39,7 @@ export interface Planner {
   /** @throws InputError for a name that is not known or a request that is wrong */
   ask(request: Request): Promise<Asked>;
   /** Loads a model once; what comes back answers requests about it at once. @throws InputError as `ask` */
-  asker(name: string, options?: Request['options']): Promise<(request: Request) => Asked>;
+  asker(name: string, options?: Request['options']): Promise<Asker>;
   /** @throws InputError as `ask`, and where the engine refuses */
   plan(request: Request): Promise<Plan>;
   /** Every formula behind the plan of a request, with its numbers. */
@@ -94,8 +103,8 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
   };
 
   const ask = async (request: Request): Promise<Asked> => {
-    if (request.options?.compute === 'replay') await loadReplay(request.options);
-    return askKnown(models.get(request.model) ?? (await find(request.model)), request);
+    await loadReplay(request.options);
+    return askKnown(await find(request.model), request);
   };
 
   return {
@@ -107,11 +116,7 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
       return (request) => askKnown(found, { ...request, model: name });
     },
     model: async (name) => (await find(name)).spec,
-    plan: async (request) => {
-      const { prepared, question, notes } = await ask(request);
-      const answer = plan(prepared, question);
-      return { ...answer, notes: [...notes, ...answer.notes] };
-    },
+    plan: async (request) => planOf(await ask(request)),
     explain: async (request) => {
       const { prepared, question } = await ask(request);
       return explainPlan(prepared, question);
@@ -173,16 +178,6 @@ function prepareNow(
     imatrix,
   }: { spec: Model; engineId: EngineId; engine: Engine; quant: string; imatrix: boolean },
 ): Prepared {
-  const entry = catalog.findQuant(quant);
-  if (!entry)
-    throw new InputError('unknown-quant', {
-      name: quant,
-      engine: engine.name,
-      near: nearMisses(
-        quant,
-        catalog.quants.map(({ id }) => id),
-      ),
-    });
   const { type } = spec.architecture;
   const architectureName = Object.hasOwn(engine.architectures, type) ? engine.architectures[type] : undefined;
   if (!architectureName)
@@ -191,7 +186,7 @@ function prepareNow(
     model: spec,
     engineId,
     architectureName,
-    quant: catalog.quant(entry),
+    quant: catalog.quant(quantNamed(catalog, quant, engine.name)),
     imatrix,
     engine,
   });
@@ -199,110 +194,4 @@ function prepareNow(
 
 function tokensOf(asked: Request['contextTokens']): number | 'max' | undefined {
   return typeof asked === 'string' ? parseTokens(asked) : asked;
-}
-
-/** Left out means one card without a limit. */
-function devicesOf(
-  catalog: Catalog,
-  engine: Engine,
-  asked: Request['devices'],
-): { planned: PlannedDevice[]; notes: Note[] } {
-  const notes: Note[] = [];
-  const planned = (asked ?? [{ gpu: null, count: 1 }])
-    .flatMap(apartFromDisplay)
-    .map((device) => plannedDevice({ catalog, engine, notes }, device));
-  return { planned, notes };
-}
-
-/** Of several cards one drives the screen: it is a device of its own. */
-function apartFromDisplay(device: DeviceRequest): DeviceRequest[] {
-  if (!('gpu' in device) || !device.display || (device.count ?? 1) === 1) return [device];
-  const { display: _, ...others } = device;
-  return [
-    { ...device, count: 1 },
-    { ...others, count: device.count - 1 },
-  ];
-}
-
-/** A Linux desktop on the card took 1.0 to 1.6 GB (ollama issue 8723; read 2026-11-23): the larger is planned. */
-const DISPLAY_BYTES = 1_600_000_000;
-
-const MOST_CARDS = 1024;
-
-interface Lookup {
-  readonly catalog: Catalog;
-  readonly engine: Engine;
-  readonly notes: Note[];
-}
-
-function plannedDevice({ catalog, engine, notes }: Lookup, device: DeviceRequest): PlannedDevice {
-  const count = device.count ?? 1;
-  if (!Number.isSafeInteger(count) || count < 1 || count > MOST_CARDS) {
-    throw new InputError('bad-number', {
-      what: 'device count',
-      text: String(count),
-      expected: `1 to ${MOST_CARDS}`,
-    });
-  }
-  if (!('gpu' in device)) {
-    const { memoryBytes } = device;
-    return {
-      gpu: null,
-      count,
-      capacityBytes: memoryBytes,
-      usableBytes: memoryBytes,
-      echo: { memoryBytes, count },
-    };
-  }
-  if (device.gpu === null) {
-    const { memoryBytes } = device;
-    const limit = memoryBytes === undefined ? {} : { capacityBytes: memoryBytes, usableBytes: memoryBytes };
-    return {
-      gpu: null,
-      count,
-      ...limit,
-      echo: memoryBytes === undefined ? { gpu: null, count } : { memoryBytes, count },
-    };
-  }
-  const entry = gpuNamed(catalog, device.gpu);
-  if (!serves(engine, entry)) {
-    throw new InputError('no-engine', { engine: engine.name, gpu: entry.name, vendors: engine.vendors });
-  }
-  if (entry.boards && entry.id !== device.gpu)
-    notes.push({ code: 'gpu-board', args: { asked: device.gpu, id: entry.id, boards: entry.boards } });
-  if (entry.capacityEstimated) notes.push({ code: 'gpu-estimated', args: { name: entry.name } });
-  const memory = cardMemory(entry, device.memoryBytes);
-  if (device.display) notes.push({ code: 'display', args: { bytes: DISPLAY_BYTES, id: entry.id } });
-  const usableBytes = memory.usableBytes - (device.display ? DISPLAY_BYTES : 0);
-  return { ...memory, usableBytes, gpu: entry.id, count, echo: { ...device, gpu: entry.id, count } };
-}
-
-/** A total that the engine printed is what a program sees: it replaces both of the catalogue's figures. */
-function cardMemory(entry: GpuEntry, memoryBytes: number | undefined) {
-  return {
-    capacityBytes: memoryBytes ?? entry.capacityBytes,
-    usableBytes: memoryBytes ?? entry.usableBytes,
-    ...(entry.backend ? { backend: entry.backend } : {}),
-    ...(entry.multiprocessors ? { multiprocessors: entry.multiprocessors } : {}),
-    ...(entry.unified ? { unified: true } : {}),
-  };
-}
-
-/** Whether the engine has a backend for a card. */
-const serves = ({ vendors }: Engine, { vendor, backend }: GpuEntry): boolean =>
-  vendors.includes(vendor) && backend !== undefined;
-
-/** Cards that the engine runs on, as setups may use them. */
-export function candidatesOf({ gpus }: Catalog, engine: Engine): Candidate[] {
-  return gpus
-    .filter((entry) => serves(engine, entry) && !entry.sizes)
-    .map((entry) => ({
-      ...cardMemory(entry, undefined),
-      gpu: entry.id,
-      count: 1,
-      vendor: entry.vendor,
-      segment: entry.segment,
-      cardsPerNode: entry.cardsPerNode ?? 1,
-      echo: { gpu: entry.id, count: 1 },
-    }));
 }

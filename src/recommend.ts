@@ -3,11 +3,11 @@ import {
   type Constraints,
   type Objective,
   type Offer,
-  type PricedCandidate,
   type Recommendations,
   recommend,
 } from './core/recommend.js';
-import { candidatesOf, type Planner } from './planner.js';
+import { candidatesOf } from './devices.js';
+import type { Planner } from './planner.js';
 import type { PriceList } from './schema/price.js';
 import type { Request } from './schema/request.js';
 
@@ -39,7 +39,7 @@ export async function recommendFor(
   );
   return recommend({
     trial,
-    candidates: pricedCandidates(planner, trial.question.engine),
+    candidates: candidatesOf(planner.catalog, trial.question.engine),
     offers: (prices ?? planner.catalog.prices()).flatMap(offersOf),
     by,
     constraints,
@@ -55,17 +55,6 @@ function nextSmaller(
 ): string | undefined {
   const bytes = fileBytesOf(asked);
   return usual.find((quant) => fileBytesOf(quant) < bytes);
-}
-
-function pricedCandidates(
-  { catalog }: Planner,
-  engine: Parameters<typeof candidatesOf>[1],
-): PricedCandidate[] {
-  const entries = new Map(catalog.gpus.map((entry) => [entry.id, entry]));
-  return candidatesOf(catalog, engine).map((candidate) => {
-    const { priceUsd, powerWatts } = entries.get(candidate.gpu) ?? {};
-    return { ...candidate, ...(priceUsd ? { priceUsd } : {}), ...(powerWatts ? { powerWatts } : {}) };
-  });
 }
 
 const offersOf = ({ provider, instances }: PriceList): Offer[] =>

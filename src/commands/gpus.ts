@@ -1,5 +1,5 @@
-import { gpuNamed } from '../catalog/gpus.js';
 import { openCatalog } from '../catalog/index.js';
+import { gpuNamed } from '../catalog/named.js';
 import { EXIT } from '../exit.js';
 import { envelope } from '../render/json.js';
 import type { GpuEntry } from '../schema/catalog.js';

@@ -1,6 +1,5 @@
 import { openCatalog } from '../catalog/index.js';
-import { nearMisses } from '../catalog/names.js';
-import { InputError } from '../errors.js';
+import { quantNamed } from '../catalog/named.js';
 import { EXIT } from '../exit.js';
 import { envelope } from '../render/json.js';
 import type { CommandDefinition } from './index.js';
@@ -51,17 +50,7 @@ async function list(query: readonly string[], flags: OutputFlags, outside: Outsi
 
 async function show(name: string, flags: OutputFlags, outside: Outside): Promise<number> {
   const catalog = openCatalog();
-  const entry = catalog.findQuant(name);
-  if (!entry)
-    throw new InputError('unknown-quant', {
-      name,
-      engine: 'llama.cpp',
-      near: nearMisses(
-        name,
-        catalog.quants.map(({ id }) => id),
-      ),
-    });
-  const quant = catalog.quant(entry);
+  const quant = catalog.quant(quantNamed(catalog, name, 'llama.cpp'));
   await write(
     {
       json: () => envelope('quant', catalog, { quant }),

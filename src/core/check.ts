@@ -1,15 +1,10 @@
 import type { Expectations } from '../schema/check.js';
-import { type Plan, type Prepared, plan } from './plan.js';
+import { type Plan, type Prepared, plan, type Trial } from './plan.js';
 import { largestContextOf, type Question } from './resolve.js';
-import { CARD_COUNTS, type Candidate } from './setups.js';
-import { largestContext, withContext } from './solve/context.js';
+import { type Candidate, moreCards } from './setups.js';
+import { largestContext } from './solve/context.js';
 import { largest } from './solve/largest.js';
-
-/** A question with its model prepared. */
-interface Trial {
-  readonly prepared: Prepared;
-  readonly question: Question;
-}
+import { SMALLER_CACHE, withContext, withSequences, withSmallerCache } from './solve/variations.js';
 
 /** Something that a row asks for and does not get; the words are in `render/check-words.ts`. */
 export interface Problem {
@@ -35,7 +30,6 @@ export interface Checked {
 }
 
 const MOST_SEQUENCES = 4096;
-const SMALLER_CACHE = 'q8_0';
 
 /**
  * Everything that a row asks for and does not get, each with by how much.
@@ -145,12 +139,6 @@ function sequencesProblem({ prepared, question }: Trial, expected: Expectations)
   };
 }
 
-/** The same question for another number of sequences: slots that an option gives give way. */
-function withSequences(question: Question, sequences: number): Question {
-  const { parallel: _, ...options } = question.request.options ?? {};
-  return { ...question, request: { ...question.request, sequences, options } };
-}
-
 function holdsAt({ prepared, question }: Trial, expected: Expectations): boolean {
   return memoryProblems(plan(prepared, question), question, expected).length === 0;
 }
@@ -187,15 +175,13 @@ export function remediesOf(trial: Trial, expected: Expectations, alternatives: A
     ...smallerCache(trial, expected),
     ...shorterContext(trial, expected),
     ...smallerQuant(trial, expected, alternatives),
-    ...moreCards(trial, expected, alternatives),
+    ...onMoreCards(trial, expected, alternatives),
   ];
 }
 
 function smallerCache({ prepared, question }: Trial, expected: Expectations): Remedy[] {
-  const { kvTypeK = 'f16', options } = question.request;
-  if (kvTypeK !== 'f16' || options?.['flash-attn'] === 'off') return [];
-  const request = { ...question.request, kvTypeK: SMALLER_CACHE, kvTypeV: SMALLER_CACHE };
-  const fits = holds({ prepared, question: { ...question, request } }, expected);
+  const smaller = withSmallerCache(question);
+  const fits = smaller && holds({ prepared, question: smaller }, expected);
   return fits ? [{ kind: 'cache-type', value: SMALLER_CACHE }] : [];
 }
 
@@ -223,19 +209,11 @@ function smallerQuant(
   return best === undefined ? [] : [{ kind: 'quant', value: smaller[best]!.quant }];
 }
 
-function moreCards(
+function onMoreCards(
   { prepared, question }: Trial,
   expected: Expectations,
   { candidates }: Alternatives,
 ): Remedy[] {
-  const [device] = question.devices;
-  if (!device?.gpu || question.devices.length !== 1) return [];
-  const most = candidates.find(({ gpu }) => gpu === device.gpu)?.cardsPerNode ?? 0;
-  const count = CARD_COUNTS.find(
-    (cards) =>
-      cards > device.count &&
-      cards <= most &&
-      holds({ prepared, question: { ...question, devices: [{ ...device, count: cards }] } }, expected),
-  );
-  return count === undefined ? [] : [{ kind: 'cards', value: `${count}x${device.gpu}` }];
+  const more = moreCards(question, candidates, (asked) => holds({ prepared, question: asked }, expected));
+  return more ? [{ kind: 'cards', value: `${more.count}x${more.gpu}` }] : [];
 }

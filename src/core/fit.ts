@@ -1,15 +1,10 @@
 import { ENGINES } from './engines/index.js';
-import { type Plan, type Prepared, plan } from './plan.js';
-import { type Question, withDevices } from './resolve.js';
-import { CARD_COUNTS, type Candidate } from './setups.js';
-import { largestContext, withContext } from './solve/context.js';
+import { type Plan, type Prepared, plan, type Trial } from './plan.js';
+import type { Question } from './resolve.js';
+import { type Candidate, moreCards } from './setups.js';
+import { largestContext } from './solve/context.js';
 import { largest } from './solve/largest.js';
-
-/** A question with its model prepared. */
-export interface Trial {
-  readonly prepared: Prepared;
-  readonly question: Question;
-}
+import { withCacheType, withContext, withOption, withSequences } from './solve/variations.js';
 
 /** What an option changes, mildest first where nothing fits as asked. */
 export type FitKind =
@@ -117,11 +112,6 @@ function growth(input: FitInput, asked: Plan): Proposal[] {
   return [...found, ...(input.quantAsked ? [] : betterQuant(input))];
 }
 
-const withSequences = (question: Question, sequences: number): Question => ({
-  ...question,
-  request: { ...question.request, sequences },
-});
-
 /** Better formats come first in the list: the first that holds, if it comes before the one asked. */
 function betterQuant({ inQuants, trial }: FitInput): Proposal[] {
   for (const { quant, trial: inQuant } of inQuants) {
@@ -150,17 +140,14 @@ function changes(input: FitInput): Proposal[] {
     ...smallerQuant(input),
     ...expertsOnHost(input.trial),
     ...layersOnHost(input.trial),
-    ...moreCards(input),
+    ...onMoreCards(input),
   ];
 }
 
 function smallerCache({ prepared, question }: Trial): Proposal[] {
   for (const type of SMALLER_CACHES) {
     if (question.request.kvTypeK === type || question.request.options?.['flash-attn'] === 'off') return [];
-    const answer = plan(prepared, {
-      ...question,
-      request: { ...question.request, kvTypeK: type, kvTypeV: type },
-    });
+    const answer = plan(prepared, withCacheType(question, type));
     if (holds(answer)) return [{ kind: 'smaller-cache', value: type, answer }];
   }
   return [];
@@ -176,16 +163,14 @@ function smallerQuant({ inQuants, trial }: FitInput): Proposal[] {
   return [];
 }
 
-const withOption = (question: Question, name: string, value: number): Question => ({
-  ...question,
-  request: { ...question.request, options: { ...question.request.options, [name]: value } },
-});
+/** Whether layers or experts could lie on the host in place of cards: processors alone have no other place. */
+const hasOwnMemory = ({ devices }: Question): boolean =>
+  devices.length > 0 && !devices.some(({ unified }) => unified);
 
-/** The fewest layers whose routed experts must lie on the host. Processors alone have no other place. */
+/** The fewest layers whose routed experts must lie on the host. */
 function expertsOnHost({ prepared, question }: Trial): Proposal[] {
   const { layers, blocks } = prepared.forEngine;
-  const separate = question.devices.length > 0 && !question.devices.some(({ unified }) => unified);
-  if (!separate || !blocks.some(({ kind }) => kind === 'moe')) return [];
+  if (!hasOwnMemory(question) || !blocks.some(({ kind }) => kind === 'moe')) return [];
   const onHost = (cards: number): Question => withOption(question, 'n-cpu-moe', layers - cards);
   const onCards = largest(0, layers - 1, (cards) => holdsFor(prepared, onHost(cards)));
   if (onCards === undefined) return [];
@@ -194,8 +179,7 @@ function expertsOnHost({ prepared, question }: Trial): Proposal[] {
 
 /** The most layers that the cards hold, the rest on the host. */
 function layersOnHost({ prepared, question }: Trial): Proposal[] {
-  const separate = question.devices.length > 0 && !question.devices.some(({ unified }) => unified);
-  if (!separate) return [];
+  if (!hasOwnMemory(question)) return [];
   const { layersAll } = prepared.forEngine;
   const layers = largest(1, layersAll, (count) =>
     holdsFor(prepared, withOption(question, 'n-gpu-layers', count)),
@@ -210,14 +194,8 @@ function layersOnHost({ prepared, question }: Trial): Proposal[] {
   ];
 }
 
-function moreCards({ trial, candidates }: FitInput): Proposal[] {
+function onMoreCards({ trial, candidates }: FitInput): Proposal[] {
   const { prepared, question } = trial;
-  const [device] = question.devices;
-  if (!device?.gpu || question.devices.length !== 1) return [];
-  const most = candidates.find(({ gpu }) => gpu === device.gpu)?.cardsPerNode ?? 0;
-  for (const count of CARD_COUNTS.filter((cards) => cards > device.count && cards <= most)) {
-    const answer = plan(prepared, withDevices(question, [{ ...device, count }]));
-    if (holds(answer)) return [{ kind: 'more-cards', value: count, answer }];
-  }
-  return [];
+  const more = moreCards(question, candidates, (asked) => holdsFor(prepared, asked));
+  return more ? [{ kind: 'more-cards', value: more.count, answer: plan(prepared, more.question) }] : [];
 }

@@ -1,7 +1,8 @@
 import { type Plan, type Prepared, plan } from './plan.js';
-import { largestContextOf, type Question, withDevices } from './resolve.js';
-import { bestSetups, CARD_COUNTS, type Candidate, type Setup } from './setups.js';
-import { largestContext, withContext } from './solve/context.js';
+import { largestContextOf, type Question } from './resolve.js';
+import { bestSetups, type Candidate, moreCards, type Setup } from './setups.js';
+import { largestContext } from './solve/context.js';
+import { SMALLER_CACHE, withContext, withSmallerCache } from './solve/variations.js';
 
 /** One step of the ladder: what another context would need. */
 export interface Rung {
@@ -27,7 +28,6 @@ export interface Overview {
 }
 
 const LADDER_TOKENS = [1024, 8192, 32768, 131072];
-const SMALLER_CACHE = 'q8_0';
 const MOST_SETUPS = 6;
 
 /**
@@ -73,9 +73,9 @@ function nextTry({ prepared, question, answer, candidates, found }: Situation): 
     return found[0] ? { kind: 'name-hardware', gpu: found[0].gpu, count: found[0].count } : undefined;
   if (fits) return longerContext(prepared, question, answer);
   return (
-    smallerCache(prepared, question, answer) ??
+    smallerCache(prepared, question) ??
     shorterContext(prepared, question) ??
-    moreCards(prepared, question, candidates) ??
+    onMoreCards(prepared, question, candidates) ??
     otherCards({ prepared, question, answer, candidates, found }) ?? { kind: 'smaller-quant' }
   );
 }
@@ -87,14 +87,12 @@ function longerContext(prepared: Prepared, question: Question, answer: Plan): Ne
     : undefined;
 }
 
-function smallerCache(prepared: Prepared, question: Question, answer: Plan): NextTry | undefined {
-  const { kvTypeK, options } = answer.request;
-  if (kvTypeK !== 'f16' || options['flash-attn'] === 'off') return undefined;
-  const smaller = {
-    ...question,
-    request: { ...question.request, kvTypeK: SMALLER_CACHE, kvTypeV: SMALLER_CACHE },
-  };
-  return plan(prepared, smaller).verdict.fits ? { kind: 'cache-type', type: SMALLER_CACHE } : undefined;
+const fits = (prepared: Prepared, question: Question): boolean =>
+  plan(prepared, question).verdict.fits === true;
+
+function smallerCache(prepared: Prepared, question: Question): NextTry | undefined {
+  const smaller = withSmallerCache(question);
+  return smaller && fits(prepared, smaller) ? { kind: 'cache-type', type: SMALLER_CACHE } : undefined;
 }
 
 function shorterContext(prepared: Prepared, question: Question): NextTry | undefined {
@@ -102,19 +100,13 @@ function shorterContext(prepared: Prepared, question: Question): NextTry | undef
   return contextTokens ? { kind: 'shorter-context', contextTokens } : undefined;
 }
 
-function moreCards(
+function onMoreCards(
   prepared: Prepared,
   question: Question,
   candidates: readonly Candidate[],
 ): NextTry | undefined {
-  const [device] = question.devices;
-  if (question.devices.length !== 1 || !device?.gpu) return undefined;
-  const most = candidates.find(({ gpu }) => gpu === device.gpu)?.cardsPerNode ?? 0;
-  const count = CARD_COUNTS.find((cards) => {
-    if (cards <= device.count || cards > most) return false;
-    return plan(prepared, withDevices(question, [{ ...device, count: cards }])).verdict.fits === true;
-  });
-  return count ? { kind: 'more-cards', gpu: device.gpu, count } : undefined;
+  const more = moreCards(question, candidates, (asked) => fits(prepared, asked));
+  return more ? { kind: 'more-cards', gpu: more.gpu, count: more.count } : undefined;
 }
 
 function otherCards({ prepared, question, answer, candidates }: Situation): NextTry | undefined {

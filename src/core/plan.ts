@@ -27,6 +27,12 @@ export interface Prepared {
   readonly sources: readonly string[];
 }
 
+/** A question with its model prepared. */
+export interface Trial {
+  readonly prepared: Prepared;
+  readonly question: Question;
+}
+
 /**
  * Does once what depends only on model, engine and weight format.
  *

@@ -1,7 +1,6 @@
-import type { Trial } from './fit.js';
-import { type Plan, type Prepared, plan } from './plan.js';
-import { type Question, withDevices } from './resolve.js';
+import { type Plan, plan, type Trial } from './plan.js';
 import { CARD_COUNTS, type Candidate } from './setups.js';
+import { SMALLER_CACHE, withDevices, withSmallerCache } from './solve/variations.js';
 
 /** A machine for rent. */
 export interface Offer {
@@ -71,17 +70,12 @@ export interface Recommendations {
 
 export interface RecommendInput {
   readonly trial: Trial;
-  readonly candidates: readonly PricedCandidate[];
+  readonly candidates: readonly Candidate[];
   readonly offers: readonly Offer[];
   readonly by: Objective;
   readonly constraints: Constraints;
   /** The same question in the next smaller weight format. */
   readonly smaller?: { readonly quant: string; readonly trial: Trial };
-}
-
-export interface PricedCandidate extends Candidate {
-  readonly priceUsd?: number;
-  readonly powerWatts?: number;
 }
 
 /**
@@ -113,12 +107,12 @@ type Result = Recommendation | NearMiss | undefined;
 
 const isOption = (result: Result): result is Recommendation => result !== undefined && 'plan' in result;
 
-function isAllowed({ vendor, segment }: PricedCandidate, { vendors, segments }: Constraints): boolean {
+function isAllowed({ vendor, segment }: Candidate, { vendors, segments }: Constraints): boolean {
   return (vendors?.includes(vendor) ?? true) && (segments?.includes(segment) ?? true);
 }
 
 /** The fewest cards of one kind that one machine may hold. */
-function bought(candidate: PricedCandidate, input: RecommendInput): Result {
+function bought(candidate: Candidate, input: RecommendInput): Result {
   const most = Math.min(candidate.cardsPerNode, input.constraints.maxGpus ?? Number.POSITIVE_INFINITY);
   let miss: NearMiss | undefined;
   for (const count of CARD_COUNTS.filter((cards) => cards <= most)) {
@@ -130,7 +124,7 @@ function bought(candidate: PricedCandidate, input: RecommendInput): Result {
 }
 
 /** The cheapest machine for rent whose cards hold it. */
-function rented(candidate: PricedCandidate, { trial, offers, constraints }: RecommendInput): Result {
+function rented(candidate: Candidate, { trial, offers, constraints }: RecommendInput): Result {
   const ofCard = offers.filter(
     ({ gpu, count }) => gpu === candidate.gpu && count <= (constraints.maxGpus ?? count),
   );
@@ -149,13 +143,9 @@ function cheapest(offers: readonly Offer[], gpu: string, count: number): { offer
   return offer ? { offer } : {};
 }
 
-function tried(
-  { prepared, question }: Trial,
-  candidate: PricedCandidate,
-  count: number,
-): Recommendation | NearMiss {
+function tried(trial: Trial, candidate: Candidate, count: number): Recommendation | NearMiss {
   const { gpu, vendor, segment, usableBytes = 0, priceUsd, powerWatts } = candidate;
-  const answer = planOn(prepared, question, candidate, count);
+  const answer = planOn(trial, candidate, count);
   const headroomBytes = leastHeadroom(answer);
   if (answer.verdict.fits !== true) return { gpu, count, reason: 'memory', lackingBytes: -headroomBytes };
   return {
@@ -171,7 +161,7 @@ function tried(
   };
 }
 
-const planOn = (prepared: Prepared, question: Question, candidate: PricedCandidate, count: number): Plan =>
+const planOn = ({ prepared, question }: Trial, candidate: Candidate, count: number): Plan =>
   plan(prepared, withDevices(question, [{ ...candidate, count }]));
 
 const leastHeadroom = ({ memory }: Plan): number =>
@@ -228,27 +218,22 @@ function alternativesOf(best: Recommendation, input: RecommendInput): Alternativ
   const found: (Alternative | undefined)[] = [];
   if (best.count < candidate.cardsPerNode) {
     const count = best.count + 1;
-    found.push(
-      alternative('one-more-card', count, planOn(trial.prepared, trial.question, candidate, count), count),
-    );
+    found.push(alternative('one-more-card', count, planOn(trial, candidate, count), count));
   }
   if (smaller) found.push(fewestOf('smaller-quant', smaller.quant, smaller.trial, candidate));
-  const { request } = trial.question;
-  if ((request.kvTypeK ?? 'f16') === 'f16' && request.options?.['flash-attn'] !== 'off') {
-    const question = { ...trial.question, request: { ...request, kvTypeK: 'q8_0', kvTypeV: 'q8_0' } };
-    found.push(fewestOf('smaller-cache', 'q8_0', { prepared: trial.prepared, question }, candidate));
-  }
+  const question = withSmallerCache(trial.question);
+  if (question) found.push(fewestOf('smaller-cache', SMALLER_CACHE, { ...trial, question }, candidate));
   return found.filter((entry) => entry !== undefined);
 }
 
 function fewestOf(
   change: Alternative['change'],
   value: string,
-  { prepared, question }: Trial,
-  candidate: PricedCandidate,
+  trial: Trial,
+  candidate: Candidate,
 ): Alternative | undefined {
   for (const count of CARD_COUNTS.filter((cards) => cards <= candidate.cardsPerNode)) {
-    const found = alternative(change, value, planOn(prepared, question, candidate, count), count);
+    const found = alternative(change, value, planOn(trial, candidate, count), count);
     if (found) return found;
   }
   return undefined;

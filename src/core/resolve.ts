@@ -6,12 +6,6 @@ import { ENGINES, type EngineId, type Tools } from './engines/index.js';
 import { readVersion } from './engines/version.js';
 import type { Note, PlannedDevice, ResolvedRequest } from './request.js';
 
-/** The same question on other devices: shares that were meant for the cards asked about give way. */
-export function withDevices(question: Question, devices: readonly PlannedDevice[]): Question {
-  const { 'tensor-split': _, ...options } = question.request.options ?? {};
-  return { ...question, devices, request: { ...question.request, options } };
-}
-
 /** Tokens of context where nothing is asked, unless the model holds fewer. */
 export const DEFAULT_CONTEXT_TOKENS = 8192;
 

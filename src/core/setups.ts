@@ -1,6 +1,7 @@
 import { type Plan, type Prepared, plan } from './plan.js';
 import type { PlannedDevice } from './request.js';
-import { type Question, withDevices } from './resolve.js';
+import type { Question } from './resolve.js';
+import { withDevices } from './solve/variations.js';
 
 /** A card that setups may use. */
 export interface Candidate extends PlannedDevice {
@@ -9,6 +10,9 @@ export interface Candidate extends PlannedDevice {
   readonly segment: string;
   /** Most of them in one machine. */
   readonly cardsPerNode: number;
+  /** Launch price of one, USD. */
+  readonly priceUsd?: number;
+  readonly powerWatts?: number;
 }
 
 /** Cards of one kind that hold a deployment, as few as do. */
@@ -91,7 +95,8 @@ function fewest(
   return undefined;
 }
 
-interface Trial {
+/** Some cards of one kind. */
+interface Cards {
   readonly candidate: Candidate;
   readonly count: number;
 }
@@ -100,7 +105,7 @@ function tried(
   prepared: Prepared,
   question: Question,
   { bounds }: Plan,
-  { candidate, count }: Trial,
+  { candidate, count }: Cards,
 ): Setup | undefined {
   const { gpu, vendor, segment, cardsPerNode } = candidate;
   const usableBytes = count * (candidate.usableBytes ?? 0);
@@ -111,4 +116,26 @@ function tried(
     ...memory.devices.map((device) => device.headroomBytes ?? Number.POSITIVE_INFINITY),
   );
   return { gpu, vendor, segment, count, headroomBytes, usableBytes, level: verdict.level };
+}
+
+/**
+ * The fewest cards with which a question holds, of the one kind that it names and more than it asks for; nothing
+ * where one machine does not hold that many.
+ *
+ * @example moreCards(question, cards, (asked) => plan(prepared, asked).verdict.fits === true)?.count // 2
+ */
+export function moreCards(
+  question: Question,
+  candidates: readonly Candidate[],
+  holds: (question: Question) => boolean,
+): { readonly gpu: string; readonly count: number; readonly question: Question } | undefined {
+  const [device] = question.devices;
+  if (!device?.gpu || question.devices.length !== 1) return undefined;
+  const { gpu } = device;
+  const most = candidates.find((candidate) => candidate.gpu === gpu)?.cardsPerNode ?? 0;
+  for (const count of CARD_COUNTS.filter((cards) => cards > device.count && cards <= most)) {
+    const onMore = withDevices(question, [{ ...device, count }]);
+    if (holds(onMore)) return { gpu, count, question: onMore };
+  }
+  return undefined;
 }

@@ -9,7 +9,8 @@ export type DeviceAsked =
 const COUNT_FIRST = /^(\d+)\s*[x×*]\s*(.+)$/i;
 const COUNT_LAST = /^(.+):(\d+)$/;
 const SIZE = /^\d[\d_.]*\s*[kmgt](i?b)?$/i;
-const MOST_CARDS = 1024;
+/** More cards than any machine has: a larger count is a slip. */
+export const MOST_CARDS = 1024;
 
 /**
  * Devices as people write them: `2x4090`, `2x rtx-4090`, `rtx-4090:2`, `24GiB`, `2x24GiB`, `4xany`.

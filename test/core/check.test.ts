@@ -3,7 +3,8 @@ import { checkPlan, remediesOf } from '../../src/core/check.js';
 import { factsOf } from '../../src/core/facts.js';
 import { changesOf, overgrown, type Side } from '../../src/core/growth.js';
 import { usualQuants } from '../../src/core/quant/names.js';
-import { candidatesOf, createPlanner } from '../../src/planner.js';
+import { candidatesOf } from '../../src/devices.js';
+import { createPlanner } from '../../src/planner.js';
 import type { Expectations } from '../../src/schema/check.js';
 import type { Request } from '../../src/schema/request.js';
 

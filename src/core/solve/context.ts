@@ -1,15 +1,10 @@
 import { type Prepared, plan } from '../plan.js';
 import { largestContextOf, type Question } from '../resolve.js';
 import { largest } from './largest.js';
+import { withContext } from './variations.js';
 
 /** llama.cpp rounds a context up to this many tokens: what lies between costs the same. */
 const STEP = 256;
-
-/** The same question with another context: a context given for all sequences together gives way. */
-export function withContext(question: Question, contextTokens: number): Question {
-  const { 'ctx-size': _, ...options } = question.request.options ?? {};
-  return { ...question, request: { ...question.request, contextTokens, options } };
-}
 
 /** Whether a plan holds; the caller may ask for more than that it fits. */
 export type Holds = (prepared: Prepared, question: Question) => boolean;

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { plan } from '../../../src/core/plan.js';
 import { largestContextOf } from '../../../src/core/resolve.js';
-import { largestContext, withContext } from '../../../src/core/solve/context.js';
+import { largestContext } from '../../../src/core/solve/context.js';
+import { withContext } from '../../../src/core/solve/variations.js';
 import { createPlanner, type Request } from '../../../src/index.js';
 
 const planner = createPlanner();
