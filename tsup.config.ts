@@ -4,23 +4,23 @@ import { notices } from './scripts/notices.js';
 type Plugin = NonNullable<Options['esbuildPlugins']>[number];
 
 /**
- * Node's modules without their ESM face: making one reads every export, those that open streams too, which costs
- * milliseconds at every start. commander needs `child_process` only for subcommands that are programs of their own, and
- * chalk `tty` only to guess at colours, which it is told here.
+ * Modules of Node that bundled packages load and never need: commander's `child_process` is for subcommands that are
+ * programs of their own, chalk's `tty` and `os` are to guess at colours, which it is told here.
  */
-const builtinsWithoutFace: Plugin = {
-  name: 'builtins-without-face',
+const unusedBuiltins: Plugin = {
+  name: 'unused-builtins',
   setup(build) {
-    build.onResolve({ filter: /^node:/ }, ({ path, importer, kind }) => {
-      if (kind === 'dynamic-import') return { path, external: true };
-      const unused =
-        (path === 'node:child_process' && /[\\/]commander[\\/]/.test(importer)) ||
-        (path === 'node:tty' && /[\\/]chalk[\\/]/.test(importer));
-      return { path, namespace: unused ? 'left-out' : 'builtin' };
-    });
-    build.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule('${path}');`,
-    }));
+    const unused: [string, RegExp][] = [
+      ['node:child_process', /[\\/]commander[\\/]/],
+      ['node:tty', /[\\/]chalk[\\/]/],
+      // cli-table3 paints with it where one lets it; here chalk does.
+      ['@colors/colors/safe', /[\\/]cli-table3[\\/]/],
+    ];
+    build.onResolve({ filter: /^(?:node:|@colors)/ }, ({ path, importer }) =>
+      unused.some(([name, user]) => path === name && user.test(importer))
+        ? { path, namespace: 'left-out' }
+        : undefined,
+    );
     build.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({
       contents: 'module.exports = { isatty: () => false };',
     }));
@@ -30,30 +30,34 @@ const builtinsWithoutFace: Plugin = {
 const noticesPlugin = notices('dist/THIRD-PARTY-NOTICES.txt');
 
 const common: Options = {
-  format: 'esm',
   target: 'node20',
   platform: 'node',
   outDir: 'dist',
-  splitting: true,
   silent: true,
   // tsup turns `node:fs` into `fs` unless told not to.
   removeNodeProtocol: false,
 };
 
-// Two graphs: the banner of one would bind the pure core of the other to Node.
 export default defineConfig([
   {
     ...common,
     entry: { cli: 'src/cli.ts' },
-    esbuildPlugins: [builtinsWithoutFace, noticesPlugin],
+    // One file, so that one code cache serves it; what is imported late is run late.
+    format: 'cjs',
+    shims: true,
+    // Compiled code that was kept cannot `import()`: it becomes `require`.
+    esbuildOptions: (options) => {
+      options.supported = { ...options.supported, 'dynamic-import': false };
+    },
+    esbuildPlugins: [unusedBuiltins, noticesPlugin],
     // Fewer characters compile faster; a start costs milliseconds.
     minify: true,
-    // commander and cli-table3 are CommonJS and call `require`, for Node's own modules only.
-    banner: { js: 'const require = process.getBuiltinModule;' },
   },
   {
     ...common,
     entry: { index: 'src/index.ts', core: 'src/core/index.ts' },
+    format: 'esm',
+    splitting: true,
     esbuildPlugins: [noticesPlugin],
     dts: true,
   },

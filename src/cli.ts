@@ -82,4 +82,8 @@ const outside: Outside = {
   },
 };
 
-process.exitCode = await run(process.argv.slice(2), outside);
+/** The exit code, once everything is written. */
+export const finished = run(process.argv.slice(2), outside).then((exitCode) => {
+  process.exitCode = exitCode;
+  return exitCode;
+});

@@ -92,9 +92,9 @@ function cardMemory(entry: GpuEntry, memoryBytes: number | undefined) {
   return {
     capacityBytes: memoryBytes ?? entry.capacityBytes,
     usableBytes: memoryBytes ?? entry.usableBytes,
-    ...(entry.backend ? { backend: entry.backend } : {}),
-    ...(entry.multiprocessors ? { multiprocessors: entry.multiprocessors } : {}),
-    ...(entry.unified ? { unified: true } : {}),
+    backend: entry.backend,
+    multiprocessors: entry.multiprocessors,
+    unified: entry.unified,
   };
 }
 
@@ -103,18 +103,22 @@ const serves = ({ vendors }: Engine, { vendor, backend }: GpuEntry): boolean =>
   vendors.includes(vendor) && backend !== undefined;
 
 /** Cards that the engine runs on, as setups may use them. */
-export function candidatesOf({ gpus }: Catalog, engine: Engine): Candidate[] {
-  return gpus
-    .filter((entry) => serves(engine, entry) && !entry.sizes)
-    .map((entry) => ({
-      ...cardMemory(entry, undefined),
-      gpu: entry.id,
-      count: 1,
-      vendor: entry.vendor,
-      segment: entry.segment,
-      cardsPerNode: entry.cardsPerNode ?? 1,
-      echo: { gpu: entry.id, count: 1 },
-      ...(entry.priceUsd ? { priceUsd: entry.priceUsd } : {}),
-      ...(entry.powerWatts ? { powerWatts: entry.powerWatts } : {}),
-    }));
-}
+export const candidatesOf = ({ gpus }: Catalog, engine: Engine): Candidate[] =>
+  gpus.filter((entry) => serves(engine, entry) && !entry.sizes).map(candidateOf);
+
+// Field by field: this runs for every card of the catalogue, and spreading costs milliseconds there.
+const candidateOf = (entry: GpuEntry): Candidate => ({
+  gpu: entry.id,
+  count: 1,
+  vendor: entry.vendor,
+  segment: entry.segment,
+  cardsPerNode: entry.cardsPerNode ?? 1,
+  capacityBytes: entry.capacityBytes,
+  usableBytes: entry.usableBytes,
+  backend: entry.backend,
+  multiprocessors: entry.multiprocessors,
+  unified: entry.unified,
+  priceUsd: entry.priceUsd,
+  powerWatts: entry.powerWatts,
+  echo: { gpu: entry.id, count: 1 },
+});

@@ -5,12 +5,12 @@ export interface PlannedDevice {
   /** Id in the catalogue, or `null` for a card without a name. */
   readonly gpu: string | null;
   readonly count: number;
-  readonly capacityBytes?: number;
-  readonly usableBytes?: number;
-  readonly backend?: string;
-  readonly multiprocessors?: number;
+  readonly capacityBytes?: number | undefined;
+  readonly usableBytes?: number | undefined;
+  readonly backend?: string | undefined;
+  readonly multiprocessors?: number | undefined;
   /** Its memory is the host's own. */
-  readonly unified?: boolean;
+  readonly unified?: boolean | undefined;
   /** How the request named it, for the echo. */
   readonly echo: NonNullable<Request['devices']>[number];
 }

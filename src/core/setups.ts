@@ -11,8 +11,8 @@ export interface Candidate extends PlannedDevice {
   /** Most of them in one machine. */
   readonly cardsPerNode: number;
   /** Launch price of one, USD. */
-  readonly priceUsd?: number;
-  readonly powerWatts?: number;
+  readonly priceUsd?: number | undefined;
+  readonly powerWatts?: number | undefined;
 }
 
 /** Cards of one kind that hold a deployment, as few as do. */

@@ -84,7 +84,7 @@ function fittedCells(columns: Table['columns'], rows: readonly string[][], width
 
 /** Words into lines; a line that starts with spaces or a bullet keeps its indent. */
 function wrapped(text: string, width: number): string[] {
-  const indent = /^\s*(?:[-•] )?/.exec(text)?.[0] ?? '';
+  const indent = /^\s*(?:[-\u2022] )?/.exec(text)?.[0] ?? '';
   const hanging = ' '.repeat(indent.length);
   const lines: string[] = [];
   let line = indent;

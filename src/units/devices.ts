@@ -6,7 +6,7 @@ export type DeviceAsked =
   | { readonly gpu: string | null; readonly count: number }
   | { readonly memoryBytes: number; readonly count: number };
 
-const COUNT_FIRST = /^(\d+)\s*[x×*]\s*(.+)$/i;
+const COUNT_FIRST = /^(\d+)\s*[x\u00d7*]\s*(.+)$/i;
 const COUNT_LAST = /^(.+):(\d+)$/;
 const SIZE = /^\d[\d_.]*\s*[kmgt](i?b)?$/i;
 /** More cards than any machine has: a larger count is a slip. */

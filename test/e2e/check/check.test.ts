@@ -48,7 +48,7 @@ const answered = (...args: string[]): CheckDocument =>
 
 const rowNamed = ({ rows }: CheckDocument, name: string) => rows.find((row) => row.name === name);
 
-describe.skipIf(!existsSync(join(ROOT, 'dist/cli.js')))(
+describe.skipIf(!existsSync(join(ROOT, 'dist/cli.cjs')))(
   'a repository (skipped where nothing is built)',
   () => {
     test.each([
@@ -148,7 +148,7 @@ interface Step {
 
 const readYaml = (path: string): unknown => parse(readFileSync(join(ROOT, path), 'utf8'));
 
-describe.skipIf(!existsSync(join(ROOT, 'dist/cli.js')))('in CI (skipped where nothing is built)', () => {
+describe.skipIf(!existsSync(join(ROOT, 'dist/cli.cjs')))('in CI (skipped where nothing is built)', () => {
   const action = readYaml('action.yml') as {
     inputs: Record<string, { description: string; default?: string }>;
     outputs: Record<string, { value: string }>;
