@@ -194,7 +194,7 @@ interface Failing {
 }
 
 async function remedies({ request, expectations, asked }: Failing, { planner, candidates }: Situation) {
-  const asker = await planner.asker(request.model, request.options);
+  const asker = await planner.asker(request.model);
   const found = remediesOf(asked, expectations, {
     inQuants: inUsualQuants(asker, request, asked),
     candidates: candidates(asked.question.engine),

@@ -15,7 +15,7 @@ import type { Request } from './schema/request.js';
  */
 export async function fitModel(planner: Planner, request: Request): Promise<Fit> {
   refuseNoLimit(request);
-  const asker = await planner.asker(request.model, request.options);
+  const asker = await planner.asker(request.model);
   const trial = asker(request);
   return whatFits({
     trial,
@@ -52,7 +52,7 @@ export async function fitCatalogue(planner: Planner, request: Omit<Request, 'mod
   refuseNoLimit({ ...request, model: '' });
   const rows: Runnable[] = [];
   for (const { id, totalParameters } of planner.catalog.models) {
-    const asker = await planner.asker(id, request.options);
+    const asker = await planner.asker(id);
     rows.push({ model: id, totalParameters, ...bestOf(asker, { ...request, model: id }) });
   }
   return rows.sort(

@@ -40,7 +40,7 @@ export async function* rowsOfGrid(planner: Planner, grid: Grid): AsyncGenerator<
   const count = rowsOf(grid);
   if (count > MOST_ROWS) throw new InputError('too-many-rows', { count, most: MOST_ROWS });
   const askers = new Map<string, Asker>();
-  for (const model of grid.models) askers.set(model, await planner.asker(model, grid.base.options));
+  for (const model of grid.models) askers.set(model, await planner.asker(model));
   for (const model of grid.models)
     for (const request of requestsOf(grid, model)) yield rowOf(askers.get(model)!, request);
 }

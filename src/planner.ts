@@ -1,7 +1,7 @@
 import { type Catalog, modelsLike, openCatalog } from './catalog/index.js';
 import { quantNamed } from './catalog/named.js';
 import { nearMisses } from './catalog/names.js';
-import { ENGINES, type EngineId, type Explanation, type Replay } from './core/engines/index.js';
+import { ENGINES, type EngineId, type Explanation } from './core/engines/index.js';
 import { type Overview, overview } from './core/overview.js';
 import { explainPlan, type Plan, type Prepared, plan, prepareModel, type Trial } from './core/plan.js';
 import { chooseQuant, usualQuants } from './core/quant/names.js';
@@ -39,7 +39,7 @@ export interface Planner {
   /** @throws InputError for a name that is not known or a request that is wrong */
   ask(request: Request): Promise<Asked>;
   /** Loads a model once; what comes back answers requests about it at once. @throws InputError as `ask` */
-  asker(name: string, options?: Request['options']): Promise<Asker>;
+  asker(name: string): Promise<Asker>;
   /** @throws InputError as `ask`, and where the engine refuses */
   plan(request: Request): Promise<Plan>;
   /** Every formula behind the plan of a request, with its numbers. */
@@ -59,13 +59,6 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
   const models = new Map<string, Found>();
   const prepared = new Map<string, Prepared>();
   const engines = new Map<EngineId, Engine>();
-  let replay: Replay | undefined;
-
-  // It is a third of the program, and few requests ask for it.
-  const loadReplay = async (options: Request['options']): Promise<void> => {
-    if (options?.compute === 'replay')
-      replay ??= await import('./core/engines/llama-cpp/compute-replay/index.js');
-  };
 
   const find = async (name: string): Promise<Found> => {
     const known = models.get(name) ?? (await findModel(catalog, name));
@@ -96,22 +89,17 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
         engine,
         quant: ready.forEngine.quant.name,
         devices: devices.planned,
-        ...(replay ? { tools: { replay } } : {}),
       },
       notes: [...choice.notes, ...devices.notes],
     };
   };
 
-  const ask = async (request: Request): Promise<Asked> => {
-    await loadReplay(request.options);
-    return askKnown(await find(request.model), request);
-  };
+  const ask = async (request: Request): Promise<Asked> => askKnown(await find(request.model), request);
 
   return {
     catalog,
     ask,
-    asker: async (name, options) => {
-      await loadReplay(options);
+    asker: async (name) => {
       const found = await find(name);
       return (request) => askKnown(found, { ...request, model: name });
     },

@@ -30,7 +30,7 @@ export async function recommendFor(
   request: Request,
   { by, constraints, prices }: Wish,
 ): Promise<Recommendations> {
-  const asker = await planner.asker(request.model, request.options);
+  const asker = await planner.asker(request.model);
   const trial = asker(request);
   const quant = nextSmaller(
     usualQuants(trial.question),

@@ -72,19 +72,8 @@ interface Proposal {
   readonly answer: Plan;
 }
 
-/**
- * Whether a plan fits surely enough to propose. With experts on the host the compute buffer is a wide
- * estimate: its high end must fit too.
- */
-export function holds({ verdict, memory, request }: Plan): boolean {
-  if (verdict.fits !== true) return false;
-  const hostExperts = request.options['cpu-moe'] === true || Number(request.options['n-cpu-moe'] ?? 0) > 0;
-  if (!hostExperts) return true;
-  const compute = memory.parts.find(({ id }) => id === 'compute');
-  const spare = (compute?.range?.high ?? 0) - (compute?.bytes ?? 0);
-  const first = memory.devices[0];
-  return first?.headroomBytes === undefined || first.headroomBytes >= spare;
-}
+/** Whether a plan fits, and there is something to fit into. */
+export const holds = ({ verdict }: Plan): boolean => verdict.fits === true;
 
 const holdsFor = (prepared: Prepared, question: Question): boolean => holds(plan(prepared, question));
 

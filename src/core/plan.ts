@@ -3,7 +3,7 @@ import type { Model } from '../schema/model.js';
 import type { Quant } from '../schema/quant.js';
 import type { PlanDocument } from '../schema/result.js';
 import { requestEcho } from './echo.js';
-import { type DeviceUse, ENGINES, type EngineId, type Explanation } from './engines/index.js';
+import { type Accuracy, type DeviceUse, ENGINES, type EngineId, type Explanation } from './engines/index.js';
 import type { PreparedModel } from './engines/llama-cpp/prepare.js';
 import type { Estimate } from './estimate.js';
 import type { Note } from './request.js';
@@ -65,15 +65,17 @@ export function prepareModel(input: {
 /**
  * The memory of one deployment: the whole method on one page.
  *
- * All figures are bytes. Weights, cache and output are the engine's own to the byte; `compute` and `runtime`
- * carry a range.
+ * All figures are bytes, and the engine's own to the byte but for `runtime`, which is an estimate. `compute` and
+ * `runtime` carry a range of what they may really take.
+ *
+ * @param accuracy `atMost` for a search: what fits then, fits
  *
  * @throws InputError for a request that contradicts itself or that the engine refuses
  * @example plan(prepared, question).memory.totalBytes
  */
-export function plan(prepared: Prepared, question: Question): Plan {
+export function plan(prepared: Prepared, question: Question, accuracy: Accuracy = 'exact'): Plan {
   const resolved = resolve(question);
-  const engineUse = ENGINES[prepared.engineId].use(prepared.forEngine, resolved.request, question.tools);
+  const engineUse = ENGINES[prepared.engineId].use(prepared.forEngine, resolved.request, accuracy);
   const request = { ...resolved.request, contextTokens: engineUse.contextTokens };
   const devices = engineUse.devices.map((use) => deviceOf(use, request.hostMemoryBytes));
   const parts = partsOf(engineUse.devices);
@@ -112,8 +114,7 @@ export function plan(prepared: Prepared, question: Question): Plan {
 export function explainPlan(prepared: Prepared, question: Question): Explanation[] {
   const { use, explain } = ENGINES[prepared.engineId];
   const { request } = resolve(question);
-  const engineUse = use(prepared.forEngine, request, question.tools);
-  return explain(prepared.forEngine, request, engineUse, question.tools);
+  return explain(prepared.forEngine, request, use(prepared.forEngine, request, 'exact'));
 }
 
 type Device = Plan['memory']['devices'][number];

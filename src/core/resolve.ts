@@ -2,7 +2,7 @@ import { InputError } from '../errors.js';
 import type { Engine } from '../schema/engine.js';
 import type { Model } from '../schema/model.js';
 import type { Request } from '../schema/request.js';
-import { ENGINES, type EngineId, type Tools } from './engines/index.js';
+import { ENGINES, type EngineId } from './engines/index.js';
 import { readVersion } from './engines/version.js';
 import type { Note, PlannedDevice, ResolvedRequest } from './request.js';
 
@@ -21,7 +21,6 @@ export interface Question {
   readonly engine: Engine;
   readonly quant: string;
   readonly devices: readonly PlannedDevice[];
-  readonly tools?: Tools;
 }
 
 /**

@@ -21,7 +21,7 @@ export interface Setup {
   readonly vendor: string;
   readonly segment: string;
   readonly count: number;
-  /** Least headroom of a card, bytes. */
+  /** Least headroom of a card, bytes: there may be a little more. */
   readonly headroomBytes: number;
   /** Usable memory of all cards, bytes. */
   readonly usableBytes: number;
@@ -110,7 +110,7 @@ function tried(
   const { gpu, vendor, segment, cardsPerNode } = candidate;
   const usableBytes = count * (candidate.usableBytes ?? 0);
   if (count > cardsPerNode || usableBytes < WORTH_TRYING * bounds.lowBytes) return undefined;
-  const { memory, verdict } = plan(prepared, withDevices(question, [{ ...candidate, count }]));
+  const { memory, verdict } = plan(prepared, withDevices(question, [{ ...candidate, count }]), 'atMost');
   if (verdict.level !== 'fits' && verdict.level !== 'tight') return undefined;
   const headroomBytes = Math.min(
     ...memory.devices.map((device) => device.headroomBytes ?? Number.POSITIVE_INFINITY),

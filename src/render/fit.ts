@@ -42,15 +42,11 @@ export function fitPage({ asked, options }: Fit): Document {
     blocks: [
       { ...table, title: fits ? 'What the hardware carries' : 'Changes that make it fit, mildest first' },
       ...(options[0] ? [{ title: 'To start it', lines: [options[0].flags.join(' ')] }] : []),
-      ...(options.some(({ kind }) => kind === 'experts-on-host') ? [{ lines: [HOST_EXPERTS] }] : []),
       { lines: [lastSentence(options, fits)] },
     ],
     csv: table,
   };
 }
-
-const HOST_EXPERTS =
-  'Experts on the host are proposed by the high end of the compute buffers, which are an estimate there.';
 
 function optionsTable(options: readonly FitOption[]): Table {
   return {

@@ -270,7 +270,7 @@ function hardwareTable({ hardware }: ModelSheet): Table {
     title: `GPUs that would hold it: ${quant}, ${grouped(contextTokens)} tokens (-q and -c choose)`,
     columns: [
       { id: 'gpu', name: 'Setup', kind: 'text' },
-      { id: 'headroom_bytes', name: 'Free on the fullest', kind: 'bytes' },
+      { id: 'headroom_bytes', name: 'Free, at least', kind: 'bytes' },
       { id: 'level', name: '', kind: 'text' },
     ],
     rows: setups

@@ -75,13 +75,7 @@ const reasonWords = (reason: string | null): string =>
 
 function partsTable({ memory }: PlanDocument): Table {
   const rows = memory.parts.flatMap(({ id, bytes, children = [], range }) => [
-    [
-      nameOf(id),
-      bytes,
-      bytes / memory.totalBytes,
-      bytes / memory.totalBytes,
-      range ? formatByteRange(range.low, range.high) : '',
-    ],
+    [nameOf(id), bytes, bytes / memory.totalBytes, bytes / memory.totalBytes, range ? rangeText(range) : ''],
     ...(children.length > 1 || id === 'kvCache' ? children : []).map((child) => [
       `  ${nameOf(child.id)}`,
       child.bytes,
@@ -187,7 +181,7 @@ function setupsBlock({ setups }: Overview): Table {
     title: 'Would hold it',
     columns: [
       { id: 'setup', name: 'Setup', kind: 'text' },
-      { id: 'headroom_bytes', name: 'Free on the fullest', kind: 'bytes' },
+      { id: 'headroom_bytes', name: 'Free, at least', kind: 'bytes' },
       { id: 'level', name: '', kind: 'text' },
     ],
     rows: setups.map(({ gpu, count, headroomBytes, level }) => [
@@ -268,3 +262,7 @@ function csvTable({ memory }: PlanDocument): Table {
     ],
   };
 }
+
+/** Nothing where both ends read the same. */
+const rangeText = ({ low, high }: { readonly low: number; readonly high: number }): string =>
+  formatBytes(low) === formatBytes(high) ? '' : formatByteRange(low, high);

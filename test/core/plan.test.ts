@@ -461,6 +461,8 @@ describe('explain', () => {
       'kvCache.recurrentState',
       'kvCache.fullAttention',
       'compute',
+      'compute.gpu0',
+      'compute.host',
       'output',
       'runtime',
     ]);

@@ -5,7 +5,6 @@ import type { CachePart } from '../cache/index.js';
 import type { Estimate } from '../estimate.js';
 import type { Note, PlannedDevice, ResolvedRequest } from '../request.js';
 import type { Role } from '../tensors/index.js';
-import type * as replayModule from './llama-cpp/compute-replay/index.js';
 import { llamaCpp } from './llama-cpp/index.js';
 import type { Option, OptionValues } from './llama-cpp/options.js';
 
@@ -40,29 +39,21 @@ export interface Explanation {
   readonly source: string;
 }
 
-/** The replay of llama.cpp's compute buffers: everything that its module exports. */
-export type Replay = Pick<typeof replayModule, 'computeByReplay' | 'computePeaks'>;
-
-/** Heavy parts that a caller loads only when a request needs them. */
-export interface Tools {
-  /** The replay of llama.cpp's compute buffers, for the setting `compute=replay`. */
-  readonly replay?: Replay;
-}
+/**
+ * `exact`: as near to the engine as is known. `atMost`: quick and rather too much, for a search that tries hundreds of
+ * machines.
+ */
+export type Accuracy = 'exact' | 'atMost';
 
 /** An engine as a rule set over a model prepared for it. */
 export interface EngineRules<Prepared> {
   readonly options: Readonly<Record<string, Option>>;
   readonly readOptions: (given: OptionValues) => OptionValues;
   readonly prepare: (model: Model, architectureName: string, quant: Quant, imatrix: boolean) => Prepared;
-  readonly use: (prepared: Prepared, request: ResolvedRequest, tools?: Tools) => EngineUse;
+  readonly use: (prepared: Prepared, request: ResolvedRequest, accuracy: Accuracy) => EngineUse;
   /** The command line that starts the engine as planned. */
   readonly flags: (request: PlanDocument['request']) => string[];
-  readonly explain: (
-    prepared: Prepared,
-    request: ResolvedRequest,
-    use: EngineUse,
-    tools?: Tools,
-  ) => Explanation[];
+  readonly explain: (prepared: Prepared, request: ResolvedRequest, use: EngineUse) => Explanation[];
 }
 
 /** Every engine there is: one line each. */

@@ -1,6 +1,6 @@
-import { InputError } from '../../../errors.js';
 import type { ResolvedRequest } from '../../request.js';
-import type { EngineUse, Explanation, Replay, Tools } from '../index.js';
+import type { EngineUse, Explanation } from '../index.js';
+import { canReplay, computePeaks } from './compute-replay/index.js';
 import { devicesOf } from './devices.js';
 import { cellsOf, layerCacheBytes } from './kv-cache.js';
 import type { CacheClass, PreparedModel } from './prepare.js';
@@ -19,14 +19,13 @@ export function explain(
   prepared: PreparedModel,
   request: ResolvedRequest,
   engineUse: EngineUse,
-  tools: Tools = {},
 ): Explanation[] {
   const settings = settingsOf(request, prepared);
   return [
     weights(prepared, request),
     ...prepared.caches.map((known) => cache(known, prepared, settings)),
-    compute(engineUse, request, settings),
-    ...(request.options.compute === 'replay' ? peaks(prepared, request, engineUse, replayOf(tools)) : []),
+    compute(engineUse, prepared, settings),
+    ...(canReplay(prepared) ? peaks(prepared, request, engineUse, settings) : []),
     output(prepared, settings),
     ...runtime(engineUse),
   ];
@@ -84,9 +83,9 @@ function cellWords(window: number, { unified, sequences, ubatch, contextPerSeque
   return `least of ${contextPerSequence} and ${windows} + ubatch ${ubatch}, in steps of 256`;
 }
 
-function compute({ devices }: EngineUse, request: ResolvedRequest, settings: Settings): Explanation {
+function compute({ devices }: EngineUse, prepared: PreparedModel, settings: Settings): Explanation {
   const buffers = devices.map(({ id, compute }) => `${compute.bytes} on ${id}`);
-  const replayed = request.options.compute === 'replay';
+  const replayed = canReplay(prepared);
   return {
     part: 'compute',
     formula: replayed
@@ -98,30 +97,25 @@ function compute({ devices }: EngineUse, request: ResolvedRequest, settings: Set
   };
 }
 
-/** The replay that a caller loaded. @throws InputError `bug` where it was not loaded */
-export function replayOf({ replay }: Tools): Replay {
-  if (!replay) throw new InputError('bug', { problem: 'the replay of compute buffers was not loaded' });
-  return replay;
-}
-
-/** What is alive where the buffers are fullest, largest first: only where they were replayed. */
+/** What is alive where the buffers are fullest, largest first. */
 function peaks(
   prepared: PreparedModel,
   request: ResolvedRequest,
   { devices }: EngineUse,
-  { computePeaks }: Replay,
+  settings: Settings,
 ): Explanation[] {
-  const settings = settingsOf(request, prepared);
   const found = computePeaks(prepared, settings, devicesOf(request, prepared).placement);
   return [...found.cards, found.host].flatMap((peak, index) => {
     const device = devices[index];
     if (!device || peak.bytes === 0) return [];
-    const alive = peak.alive.slice(0, MOST_ALIVE).map(({ name, bytes }) => `${name} ${bytes}`);
+    const alive = peak.alive
+      .slice(0, MOST_ALIVE)
+      .map(({ name, count, bytes }) => `${count > 1 ? `${count} × ` : ''}${name}: ${bytes}`);
     return [
       {
         part: `compute.${device.id}`,
         formula: 'tensors alive at the peak, the largest first, and holes that packing leaves',
-        numbers: [...alive, ...(peak.holes > 0 ? [`holes ${peak.holes}`] : [])].join(', '),
+        numbers: [...alive, ...(peak.holes > 0 ? [`holes: ${peak.holes}`] : [])].join(' + '),
         bytes: peak.bytes,
         source: `${SOURCE} ggml/src/ggml-alloc.c:ggml_gallocr_alloc_graph_impl`,
       },

@@ -1,10 +1,12 @@
 import { InputError } from '../../../errors.js';
+import type { Estimate } from '../../estimate.js';
 import type { ResolvedRequest } from '../../request.js';
 import type { Role } from '../../tensors/index.js';
-import type { DeviceUse, EngineRules, EngineUse, Tools } from '../index.js';
+import type { Accuracy, DeviceUse, EngineRules, EngineUse } from '../index.js';
 import { computeByLaw } from './compute-law.js';
+import { type ComputeBuffers, canReplay, computeByReplay } from './compute-replay/index.js';
 import { devicesOf } from './devices.js';
-import { explain, replayOf } from './explain.js';
+import { explain } from './explain.js';
 import { llamaCppFlags } from './flags.js';
 import { cacheBytes } from './kv-cache.js';
 import { notesOf } from './notes.js';
@@ -26,11 +28,10 @@ export const llamaCpp: EngineRules<PreparedModel> = {
 };
 
 /** What the engine allocates on every device for a request. */
-function use(prepared: PreparedModel, request: ResolvedRequest, tools: Tools = {}): EngineUse {
+function use(prepared: PreparedModel, request: ResolvedRequest, accuracy: Accuracy): EngineUse {
   const settings = settingsOf(request, prepared);
   const { cards, backend, runtimes, placement } = devicesOf(request, prepared);
-  const computed = request.options.compute === 'replay' ? replayOf(tools).computeByReplay : computeByLaw;
-  const compute = computed(prepared, settings, placement);
+  const compute = computeBuffers(prepared, settings, placement, accuracy);
   const kind: BufferKind = backend === 'cuda' ? 'cuda' : 'host';
   const scale = request.fileBytes ? request.fileBytes / prepared.fileBytes : 1;
 
@@ -63,6 +64,20 @@ function use(prepared: PreparedModel, request: ResolvedRequest, tools: Tools = {
     notes: notesOf(prepared, request, settings),
   };
 }
+
+/** The engine's own figures where its graph is known, else a law with a range. */
+function computeBuffers(
+  prepared: PreparedModel,
+  settings: Settings,
+  placement: Placement,
+  accuracy: Accuracy,
+): ComputeBuffers {
+  if (accuracy === 'exact' && canReplay(prepared)) return computeByReplay(prepared, settings, placement);
+  const law = computeByLaw(prepared, settings, placement);
+  return accuracy === 'exact' ? law : { cards: law.cards.map(atMost), host: atMost(law.host) };
+}
+
+const atMost = ({ low, high }: Estimate): Estimate => ({ bytes: high, low, high });
 
 /**
  * What one sequence may hold: what was asked, or its part of a context given for all together.

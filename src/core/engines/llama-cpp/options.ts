@@ -60,11 +60,6 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
     help: 'cli reserves logits for a whole ubatch',
   },
   backend: { kind: words('cuda', 'rocm', 'vulkan', 'metal', 'sycl', 'cpu'), help: 'follows the card' },
-  compute: {
-    kind: words('law', 'replay'),
-    standard: 'law',
-    help: 'compute buffers by a law with a range, or by a replay of the engine, to the byte',
-  },
   fit: {
     kind: words('off'),
     standard: 'off',

@@ -112,7 +112,6 @@ test('what holds where nothing is said is what the contract says', () => {
     'no-repack': false,
     mmproj: false,
     program: 'server',
-    compute: 'law',
     fit: 'off',
   });
 });

@@ -12,7 +12,7 @@ const TABLE = 512_000;
 const LAST_NORM = 1024;
 
 const use = (architecture: Architecture, request: Partial<ResolvedRequest> = {}) =>
-  llamaCpp.use(preparedToy(architecture), resolved(request)).devices;
+  llamaCpp.use(preparedToy(architecture), resolved(request), 'exact').devices;
 
 const weightsOf = (devices: ReturnType<typeof use>) =>
   Object.fromEntries(
@@ -174,7 +174,9 @@ test.each([
   ['metal', [{ gpu: 'apple', count: 1, backend: 'metal', echo: { gpu: 'apple', count: 1 } }], {}],
   ['vulkan', cards(1), { backend: 'vulkan' }],
 ])('the backend is %s', (backend, devices, options) => {
-  expect(llamaCpp.use(preparedToy(wideToy(1)), resolved({ devices, options })).backend).toBe(backend);
+  expect(llamaCpp.use(preparedToy(wideToy(1)), resolved({ devices, options }), 'exact').backend).toBe(
+    backend,
+  );
 });
 
 test('only CUDA pads rows', () => {
@@ -182,7 +184,7 @@ test('only CUDA pads rows', () => {
   const onCard = (backend: string) =>
     [
       ...llamaCpp
-        .use(prepared, resolved({ devices: cards(1), options: { backend } }))
+        .use(prepared, resolved({ devices: cards(1), options: { backend } }), 'exact')
         .devices[0]!.weights.values(),
     ].reduce((sum, bytes) => sum + bytes, 0);
   // Rows of 256 lack 256 elements: 8 blocks of 34 bytes, 272 → 384 in steps of 128 (the sizes are multiples of 128 already).

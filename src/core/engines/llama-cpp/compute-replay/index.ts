@@ -3,6 +3,7 @@ import type { Placement } from '../placement.js';
 import type { PreparedModel } from '../prepare.js';
 import type { Settings } from '../settings.js';
 import { type CompiledPrograms, compile, dimensionsOf, PIPELINE_COPIES } from './compile.js';
+import { GRAPH_FAMILIES } from './families.js';
 import { replay } from './replay.js';
 import { productValues } from './size.js';
 import { type ComputeModel, isPipeline, programKey } from './structure.js';
@@ -21,6 +22,10 @@ export interface ComputeBuffers {
 export type Programs = Map<string, CompiledPrograms>;
 
 const FLOAT = 4;
+
+/** Whether the graph of a model is known. */
+export const canReplay = ({ architectureName }: ComputeModel): boolean =>
+  Object.hasOwn(GRAPH_FAMILIES, architectureName);
 
 /**
  * The compute buffers of every device, to the byte: a replay of the engine's graph, scheduler and allocator.

@@ -9,10 +9,12 @@ import { evaluated, productValues } from './size.js';
 import type { ComputeModel } from './structure.js';
 import { bytesOf, type Op, type Tensor } from './tensor.js';
 
-/** A tensor that is alive when a buffer reaches its size. */
+/** Tensors of one name that are alive when a buffer reaches its size. */
 export interface AliveTensor {
-  /** What it is: an input by its name, else the operation and the weight that it goes by. */
+  /** What they are: an input, or the result of an operation and the weight that it goes by. */
   readonly name: string;
+  readonly count: number;
+  /** All of them together. */
   readonly bytes: number;
 }
 
@@ -28,7 +30,7 @@ export interface Peak {
 /**
  * What is alive in every compute buffer when it is largest. Builds the whole graph: slow, for explanations.
  *
- * @example computePeaks(llama8b, settings, oneCard).cards[0].alive[0].name // 'MUL_MAT output.weight'
+ * @example computePeaks(llama8b, settings, oneCard).cards[0].alive[0].name // 'product with output.weight'
  */
 export function computePeaks(
   model: ComputeModel,
@@ -69,9 +71,9 @@ function peakOf(events: readonly Event[], sizeOf: (tensor: Tensor) => number): P
     before = list.most;
   }).list.most;
   const { held } = walk(events.slice(0, grew), sizeOf);
-  const alive = [...held.values()].map((one) => ({ name: nameOf(one.tensor), bytes: one.bytes }));
+  const alive = grouped(held.values());
   const used = alive.reduce((sum, one) => sum + one.bytes, 0);
-  return { bytes, alive: alive.sort((one, other) => other.bytes - one.bytes), holes: bytes - used };
+  return { bytes, alive, holes: bytes - used };
 }
 
 function walk(
@@ -95,6 +97,47 @@ function walk(
   return { list, held };
 }
 
+/** Tensors that are called the same, together. */
+function grouped(held: Iterable<Held>): AliveTensor[] {
+  const groups = new Map<string, AliveTensor>();
+  for (const { tensor, bytes } of held) {
+    const name = nameOf(tensor);
+    const known = groups.get(name) ?? { name, count: 0, bytes: 0 };
+    groups.set(name, { name, count: known.count + 1, bytes: known.bytes + bytes });
+  }
+  return [...groups.values()].sort((one, other) => other.bytes - one.bytes);
+}
+
+/** Inputs of the graph and results of operations, in words. */
+const INPUTS: Readonly<Record<string, string>> = {
+  inp_tokens: 'token ids',
+  inp_embd: 'embeddings given in place of tokens',
+  inp_pos: 'positions',
+  inp_attn_scale: 'attention scales',
+  out_ids: 'numbers of the rows that are put out',
+  attn_inp_kq_mask: 'attention mask',
+  attn_inp_k_idxs: 'cells for the keys',
+  attn_inp_v_idxs: 'cells for the values',
+  attn_inp_rot: 'matrix that turns the cache',
+  rs_s_copy: 'numbers of the states',
+};
+const RESULTS: Partial<Record<Op, string>> = {
+  MUL_MAT: 'product with',
+  MUL_MAT_ID: 'products of the chosen experts with',
+  GET_ROWS: 'rows of',
+  GLU: 'gated',
+  ROPE: 'rotated',
+  CONCAT: 'joined',
+  CONT: 'copied',
+  CPY: 'converted',
+  RMS_NORM: 'normed',
+  MUL: 'scaled',
+  ADD: 'biased with',
+  ARGSORT: 'order of',
+  SOFT_MAX: 'softmax of',
+  FLASH_ATTN_EXT: 'attention of',
+};
+
 const VIEWS: ReadonlySet<Op> = new Set(['VIEW', 'RESHAPE', 'PERMUTE', 'TRANSPOSE']);
 
 const isWeight = ({ weight, name }: Tensor): boolean => weight || name.endsWith('.weight');
@@ -102,8 +145,9 @@ const isWeight = ({ weight, name }: Tensor): boolean => weight || name.endsWith(
 /** By the tensor that took the block; a later one may have taken it over in place. */
 function nameOf({ op, name, src }: Tensor): string {
   const [first] = src;
-  if (op === 'NONE' || !first) return name;
+  if (op === 'NONE' || !first) return INPUTS[name] ?? (name || 'hidden state of the card before');
   if (VIEWS.has(op)) return nameOf(first);
   const weight = src.find(isWeight);
-  return weight ? `${op} ${weight.name}` : `${op} of ${nameOf(first)}`;
+  if (op === 'ADD' && !weight) return 'hidden state';
+  return `${RESULTS[op] ?? op} ${weight ? weight.name : nameOf(first)}`;
 }
