@@ -7,7 +7,7 @@ import type { ResolvedRequest } from './request.js';
  * @example requestEcho(resolved, 'cuda').options.backend // 'cuda'
  */
 export function requestEcho(request: ResolvedRequest, backend: string): PlanDocument['request'] {
-  const { devices, options, ...rest } = request;
+  const { devices, options, openContext: _, ...rest } = request;
   return {
     ...rest,
     devices: devices.map(({ echo, count }) => ({ ...echo, count })),

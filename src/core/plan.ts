@@ -76,7 +76,7 @@ export function prepareModel(input: {
 export function plan(prepared: Prepared, question: Question, accuracy: Accuracy = 'exact'): Plan {
   const resolved = resolve(question);
   const engineUse = ENGINES[prepared.engineId].use(prepared.forEngine, resolved.request, accuracy);
-  const request = { ...resolved.request, contextTokens: engineUse.contextTokens };
+  const request = { ...(engineUse.request ?? resolved.request), contextTokens: engineUse.contextTokens };
   const devices = engineUse.devices.map((use) => deviceOf(use, request.hostMemoryBytes));
   const parts = partsOf(engineUse.devices);
   const totalBytes = parts.reduce((sum, part) => sum + part.bytes, 0);

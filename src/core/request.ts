@@ -36,6 +36,8 @@ export interface ResolvedRequest {
   readonly fileBytes?: number;
   readonly workload?: Request['workload'];
   readonly allowContextOverflow: boolean;
+  /** Nothing was said of the context: an engine that chooses one may. */
+  readonly openContext?: true;
 }
 
 /** Something the reader should know; the words are in `render/messages.ts`. */

@@ -35,7 +35,10 @@ export function resolve(question: Question): { request: ResolvedRequest; notes: 
   const version = readVersion(request.engineVersion, engine);
   refuseLayout(request.parallel);
   const sequences = sequencesOf(request, given.parallel);
-  const context = contextOf(request, model, sharedContext(given, sequences));
+  const shared = sharedContext(given, sequences);
+  // An engine that fits a model into free memory starts from the model's own context.
+  const open = given.fit === 'on' && request.contextTokens === undefined && shared === undefined;
+  const context = contextOf(open ? { ...request, contextTokens: model.context.native } : request, model, shared);
   const resolved: Mutable<ResolvedRequest> = {
     model: modelName,
     engine: engineId,
@@ -50,6 +53,7 @@ export function resolve(question: Question): { request: ResolvedRequest; notes: 
     imatrix: request.imatrix ?? false,
     allowContextOverflow: request.allowContextOverflow ?? false,
   };
+  if (open) resolved.openContext = true;
   if (request.hostMemoryBytes !== undefined) resolved.hostMemoryBytes = request.hostMemoryBytes;
   if (request.limits !== undefined) resolved.limits = request.limits;
   if (request.fileBytes !== undefined) resolved.fileBytes = request.fileBytes;

@@ -65,6 +65,8 @@ function takes(kind: Option['kind']): string {
       return kind.words.join(', ');
     case 'shares':
       return 'shares';
+    case 'overrides':
+      return 'pattern=buffer';
     case 'number':
       return ['a number', ...(kind.words ?? [])].join(', ');
   }

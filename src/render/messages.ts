@@ -179,6 +179,10 @@ const NOTES: Record<string, (args: NoteArgs) => string> = {
     `The rules of ${text(args.engine)} ${text(args.known)} were used for ${text(args.asked)}.`,
   'server-slots': (args) =>
     `A llama-server started without -np takes 4 slots in one cache: ${size(args.extraBytes)} more. Plan it with --set parallel=auto.`,
+  'never-compared': (args) =>
+    `Planned by the engine's source, never compared with a plan of the engine: ${(args.options as string[]).join(', ')}.`,
+  'engine-fit': (args) => `llama.cpp's own --fit ${text(args.words)}.`,
+  'engine-fit-failed': (args) => `llama.cpp's own --fit gives up here: ${text(args.words)}.`,
   'stock-mix': (args) =>
     `Stock ${text(args.quant)} of llama-quantize; files by others (dynamic, imatrix) differ by -5 to +20 %: give --file-size.`,
   'file-size': (args) =>

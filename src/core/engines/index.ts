@@ -27,6 +27,8 @@ export interface EngineUse {
   /** Tokens that one sequence may hold. */
   readonly contextTokens: number;
   readonly backend: string;
+  /** The request as the engine itself changed it, where it did. */
+  readonly request?: ResolvedRequest;
   readonly notes: readonly Note[];
 }
 

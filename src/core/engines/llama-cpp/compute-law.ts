@@ -1,16 +1,13 @@
 import type { Estimate } from '../../estimate.js';
 import type { ComputeBuffers } from './compute-replay/index.js';
 import { cellsOf } from './kv-cache.js';
-import type { Placement, Run } from './placement.js';
+import { isPipeline, PIPELINE_COPIES, type Placement, type Run } from './placement.js';
 import type { CacheClass, PreparedModel } from './prepare.js';
 import type { Settings } from './settings.js';
 
 const FLOAT = 4;
 const HALF = 2;
 const INDEX = 8;
-
-/** Copies of every graph input where several cards work as a pipeline: `ggml-backend.cpp:GGML_SCHED_MAX_COPIES`. */
-const PIPELINE_COPIES = 4;
 
 /**
  * How far the engine's figure was from the law, by class, as shares of the law: low and high hold at least
@@ -46,12 +43,6 @@ export function computeByLaw(
   return { cards, host: hostBuffer(prepared, settings, placement, copies) };
 }
 
-/** Two or more cards that hold every layer, no tensor overridden: `llama-context.cpp:llama_context()`. */
-function isPipeline({ cards, host, hostExpertLayers, outputCard, spreads }: Placement): boolean {
-  const allOnCards = host.to === host.from && outputCard !== undefined;
-  return cards.length > 1 && spreads && allOnCards && hostExpertLayers === 0;
-}
-
 interface CardPosition {
   readonly run: Run;
   readonly card: number;
@@ -73,7 +64,8 @@ function cardBuffer(
   );
   const crossing = copies > 1 ? hiddenCopies(prepared, settings, card) : 0;
   const expected = law + crossing;
-  if (placement.hostExpertLayers > 0 && card === 0) return withHostExperts(expected, prepared);
+  if ((placement.hostExpertLayers > 0 || placement.overrides.length > 0) && card === 0)
+    return withHostExperts(expected, prepared);
   return spread(expected, classOf(settings, placement));
 }
 

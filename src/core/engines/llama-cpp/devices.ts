@@ -41,6 +41,12 @@ function backendOf({ options }: ResolvedRequest, cards: readonly PlannedDevice[]
   return asked;
 }
 
+/** Free memory of every card, bytes; nothing where one has no limit. */
+export function freeBytesOf({ cards, runtimes }: Devices): number[] | undefined {
+  if (cards.some(({ usableBytes }) => usableBytes === undefined)) return undefined;
+  return freeBytes(cards, runtimes);
+}
+
 /** Free memory decides the split; cards without a limit share evenly. */
 function freeBytes(cards: readonly PlannedDevice[], runtimes: readonly Estimate[]): number[] {
   if (cards.some(({ usableBytes }) => usableBytes === undefined)) return cards.map(() => 1);

@@ -43,6 +43,9 @@ function placementFlags({ contextTokens, sequences, options, devices }: Request)
     '--fit off',
     whenOn('--cpu-moe', options['cpu-moe']),
     unless(undefined, '--n-cpu-moe', options['n-cpu-moe']),
+    unless(undefined, '-ot', options['override-tensor'] && `"${options['override-tensor']}"`),
+    whenOn('-nkvo', options['no-kv-offload']),
+    whenOn('--no-op-offload', options['no-op-offload']),
     unless('layer', '-sm', options['split-mode']),
     unless(undefined, '-ts', options['tensor-split']),
   ];

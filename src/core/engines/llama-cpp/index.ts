@@ -7,13 +7,15 @@ import { computeByLaw } from './compute-law.js';
 import { type ComputeBuffers, canReplay, computeByReplay } from './compute-replay/index.js';
 import { devicesOf } from './devices.js';
 import { explain } from './explain.js';
+import { fitted } from './fitted.js';
 import { llamaCppFlags } from './flags.js';
 import { cacheBytes } from './kv-cache.js';
 import { notesOf } from './notes.js';
 import { OPTIONS, readOptions } from './options.js';
 import type { Placement, Run } from './placement.js';
-import { type BufferKind, type OutsideTensor, type PreparedModel, prepare } from './prepare.js';
+import { type BufferKind, type PreparedModel, prepare } from './prepare.js';
 import { type Settings, settingsOf } from './settings.js';
+import { placedWeights } from './weights.js';
 
 const LOGIT_BYTES = 4;
 
@@ -27,22 +29,33 @@ export const llamaCpp: EngineRules<PreparedModel> = {
   flags: llamaCppFlags,
 };
 
-/** What the engine allocates on every device for a request. */
+/** What the engine allocates on every device for a request, once it has changed what it changes by itself. */
 function use(prepared: PreparedModel, request: ResolvedRequest, accuracy: Accuracy): EngineUse {
+  if (request.options.fit !== 'on') return usedAsAsked(prepared, request, accuracy);
+  const { request: changed, notes } = fitted(prepared, request, (asked) =>
+    usedAsAsked(prepared, asked, accuracy),
+  );
+  const used = usedAsAsked(prepared, changed, accuracy);
+  return { ...used, request: changed, notes: [...notes, ...used.notes] };
+}
+
+function usedAsAsked(prepared: PreparedModel, request: ResolvedRequest, accuracy: Accuracy): EngineUse {
   const settings = settingsOf(request, prepared);
   const { cards, backend, runtimes, placement } = devicesOf(request, prepared);
   const compute = computeBuffers(prepared, settings, placement, accuracy);
   const kind: BufferKind = backend === 'cuda' ? 'cuda' : 'host';
   const scale = request.fileBytes ? request.fileBytes / prepared.fileBytes : 1;
 
+  const weights = placedWeights(prepared, placement, kind);
+  const caches = placedCaches(prepared, settings, placement, kind);
+
   const onCards = cards.map((card, index): DeviceUse => {
-    const run = placement.cards[index]!;
     return {
       id: `gpu${index}`,
       gpu: card.gpu,
       device: card,
-      weights: scaled(cardWeights(prepared, placement, { index, run, kind }), scale),
-      kvCache: cacheBytes(prepared.caches, settings, run, kind),
+      weights: scaled(weights[index]!, scale),
+      kvCache: caches[index]!,
       compute: compute.cards[index]!,
       output: 0,
       runtime: runtimes[index]!,
@@ -51,8 +64,8 @@ function use(prepared: PreparedModel, request: ResolvedRequest, accuracy: Accura
   const host: DeviceUse = {
     id: 'host',
     gpu: null,
-    weights: scaled(hostWeights(prepared, placement), scale),
-    kvCache: cacheBytes(prepared.caches, settings, placement.host, 'host'),
+    weights: scaled(weights.at(-1)!, scale),
+    kvCache: caches.at(-1)!,
     compute: compute.host,
     output: outputBytes(prepared, settings),
     runtime: { bytes: 0, low: 0, high: 0 },
@@ -64,6 +77,20 @@ function use(prepared: PreparedModel, request: ResolvedRequest, accuracy: Accura
     notes: notesOf(prepared, request, settings),
   };
 }
+
+/** Caches of every device, the host last. */
+function placedCaches(
+  { caches, layersAll }: PreparedModel,
+  settings: Settings,
+  placement: Placement,
+  kind: BufferKind,
+) {
+  const { cards, host, cacheOnHost } = placement;
+  const onCards = cards.map((run) => cacheBytes(caches, settings, cacheOnHost ? NO_LAYERS : run, kind));
+  return [...onCards, cacheBytes(caches, settings, cacheOnHost ? { from: 0, to: layersAll } : host, 'host')];
+}
+
+const NO_LAYERS: Run = { from: 0, to: 0 };
 
 /** The engine's own figures where its graph is known, else a law with a range. */
 function computeBuffers(
@@ -95,48 +122,6 @@ function contextOf(settings: Settings, { options, contextTokens }: ResolvedReque
     });
   }
   return settings.contextPerSequence;
-}
-
-function cardWeights(
-  prepared: PreparedModel,
-  placement: Placement,
-  { index, run, kind }: { index: number; run: Run; kind: BufferKind },
-) {
-  const weights = new Map<Role, number>();
-  const experts = { from: Math.max(run.from, Math.min(placement.hostExpertLayers, run.to)), to: run.to };
-  for (const { role, routed, upTo } of prepared.roles)
-    addRun(weights, role, upTo[kind], routed ? experts : run);
-  if (run.to > run.from) addAll(weights, prepared.everyDevice, kind);
-  if (placement.outputCard === index) {
-    addAll(weights, prepared.output, kind);
-    // A tied model has no output matrix: the card gets a second copy of the embedding.
-    if (prepared.tied) add(weights, 'head', prepared.embedding.bytes[kind]);
-  }
-  return weights;
-}
-
-function hostWeights(prepared: PreparedModel, placement: Placement) {
-  const weights = new Map<Role, number>();
-  const { host, hostExpertLayers } = placement;
-  const experts = { from: host.from, to: Math.max(host.to, hostExpertLayers) };
-  add(weights, 'embedding', prepared.embedding.bytes.host);
-  for (const { role, routed, upTo } of prepared.roles)
-    addRun(weights, role, upTo.host, routed ? experts : host);
-  if (host.to > host.from) addAll(weights, prepared.everyDevice, 'host');
-  if (placement.outputCard === undefined) addAll(weights, prepared.output, 'host');
-  return weights;
-}
-
-function add(weights: Map<Role, number>, role: Role, bytes: number): void {
-  if (bytes > 0) weights.set(role, (weights.get(role) ?? 0) + bytes);
-}
-
-function addAll(weights: Map<Role, number>, tensors: readonly OutsideTensor[], kind: BufferKind): void {
-  for (const { role, bytes } of tensors) add(weights, role, bytes[kind]);
-}
-
-function addRun(weights: Map<Role, number>, role: Role, upTo: Float64Array, run: Run): void {
-  add(weights, role, upTo[run.to]! - upTo[run.from]!);
 }
 
 function scaled(weights: Map<Role, number>, scale: number): Map<Role, number> {

@@ -12,6 +12,7 @@ export function notesOf(prepared: PreparedModel, request: ResolvedRequest, setti
     serverSlots(prepared, request, settings),
     mix(prepared, request),
     repacking(prepared, request),
+    neverCompared(request),
   ].flat();
 }
 
@@ -41,6 +42,14 @@ function mix({ quant }: PreparedModel, request: ResolvedRequest): Note[] {
   if (quant.needsImatrix && !request.imatrix)
     notes.push({ code: 'needs-imatrix', args: { quant: quant.name } });
   return notes;
+}
+
+/** Settings that follow the engine's source, of which no plan of the engine was at hand. */
+const NEVER_COMPARED = ['tensor-split', 'override-tensor', 'no-kv-offload', 'no-op-offload'] as const;
+
+function neverCompared({ options }: ResolvedRequest): Note[] {
+  const used = NEVER_COMPARED.filter((name) => options[name] !== undefined && options[name] !== false);
+  return used.length > 0 ? [{ code: 'never-compared', args: { options: used } }] : [];
 }
 
 /** On a processor, weights in a layout of its own may be held beside the mapped file. */

@@ -1,12 +1,14 @@
 import { InputError } from '../../../errors.js';
 import type { OptionValue } from '../../../schema/request.js';
+import { readOverrides } from './overrides.js';
 
 /** What an option takes, in the words of an error. */
 export type OptionKind =
   | { readonly takes: 'switch' }
   | { readonly takes: 'number'; readonly least: number; readonly words?: readonly string[] }
   | { readonly takes: 'word'; readonly words: readonly string[] }
-  | { readonly takes: 'shares' };
+  | { readonly takes: 'shares' }
+  | { readonly takes: 'overrides' };
 
 export interface Option {
   readonly kind: OptionKind;
@@ -52,6 +54,15 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   'tensor-split': { kind: { takes: 'shares' }, help: 'shares of the layers, such as 3,1' },
   'cpu-moe': { kind: SWITCH, standard: false, help: 'routed experts stay in host memory' },
   'n-cpu-moe': { kind: number(0), help: 'routed experts of the first N layers stay in host memory' },
+  'override-tensor': {
+    kind: { takes: 'overrides' },
+    help: 'tensors that a pattern finds lie elsewhere, such as exps=CPU',
+  },
+  'no-kv-offload': { kind: SWITCH, help: 'the cache stays in host memory' },
+  'no-op-offload': {
+    kind: SWITCH,
+    help: 'cards do not compute with weights that lie on the host',
+  },
   'no-repack': { kind: SWITCH, standard: false, help: 'weights on the CPU keep the layout of the file' },
   mmproj: { kind: SWITCH, standard: false, help: 'load the vision projector beside the model' },
   program: {
@@ -61,17 +72,14 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   },
   backend: { kind: words('cuda', 'rocm', 'vulkan', 'metal', 'sycl', 'cpu'), help: 'follows the card' },
   fit: {
-    kind: words('off'),
+    kind: words('off', 'on'),
     standard: 'off',
-    help: "the engine's own shrinking to the free memory is not used",
+    help: 'on: the engine chooses context, layers and experts for the free memory, as it does unless told not to',
   },
 };
 
 /** Flags of the engine, or values of them, that are known but whose memory is not planned yet. */
 const NOT_PLANNED = new Set([
-  'override-tensor',
-  'no-kv-offload',
-  'no-op-offload',
   'lora',
   'model-draft',
   'main-gpu',
@@ -80,7 +88,6 @@ const NOT_PLANNED = new Set([
   'split-mode=row',
   'split-mode=tensor',
   'mmproj=true',
-  'fit=on',
 ]);
 
 export type OptionValues = Readonly<Record<string, OptionValue>>;
@@ -125,6 +132,9 @@ function readValue(name: string, kind: OptionKind, value: OptionValue): OptionVa
       throw wrong(kind.words.join(', '));
     case 'shares':
       return readShares(value, wrong);
+    case 'overrides':
+      readOverrides(String(value));
+      return String(value);
     case 'number':
       return kind.words?.includes(String(value)) ? value : readNumber(value, kind.least, wrong);
   }

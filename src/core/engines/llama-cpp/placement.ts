@@ -1,5 +1,6 @@
 import { InputError } from '../../../errors.js';
 import type { ResolvedRequest } from '../../request.js';
+import { type Override, overridden, readOverrides } from './overrides.js';
 import type { PreparedModel } from './prepare.js';
 
 /** A run of layers on one device, `from` included and `to` not. */
@@ -20,6 +21,47 @@ export interface Placement {
   readonly hostExpertLayers: number;
   /** `false`: the engine uses one card alone (`split-mode none`). */
   readonly spreads: boolean;
+  /** Patterns that put single tensors elsewhere. */
+  readonly overrides: readonly Override[];
+  /** Caches and states of all layers stay on the host (`no-kv-offload`). */
+  readonly cacheOnHost: boolean;
+}
+
+/** Two or more cards that hold every layer and its cache, no tensor overridden: `llama-context.cpp:llama_context()`. */
+export function isPipeline(placement: Placement): boolean {
+  const { cards, host, hostExpertLayers, outputCard, spreads, overrides, cacheOnHost } = placement;
+  const allOnCards = host.to === host.from && outputCard !== undefined && !cacheOnHost;
+  return spreads && cards.length > 1 && allOnCards && hostExpertLayers === 0 && overrides.length === 0;
+}
+
+/** Copies of every graph input where several cards work as a pipeline: `ggml-backend.cpp:GGML_SCHED_MAX_COPIES`. */
+export const PIPELINE_COPIES = 4;
+
+export const EMBEDDING = 'token_embd.weight';
+
+/** A weight as far as its place depends on it. */
+interface Placed {
+  /** Without its layer. */
+  readonly name: string;
+  /** A stack of experts. */
+  readonly routed?: boolean;
+}
+
+/** Number of the card that holds a layer; the host is numbered after the cards. */
+export function deviceOfLayer({ cards }: Placement, layer: number): number {
+  const card = cards.findIndex(({ from, to }) => layer >= from && layer < to);
+  return card < 0 ? cards.length : card;
+}
+
+/** Number of the device that holds a weight: the embedding is on the host, the output with the last layer. */
+export function deviceOfTensor(placement: Placement, { name, routed }: Placed, layer?: number): number {
+  const host = placement.cards.length;
+  const fullName = layer === undefined ? name : `blk.${layer}.${name}`;
+  const named = overridden(placement.overrides, fullName);
+  if (named !== undefined) return named === 'host' ? host : named;
+  if (name === EMBEDDING) return host;
+  if (layer === undefined) return placement.outputCard ?? host;
+  return routed && layer < placement.hostExpertLayers ? host : deviceOfLayer(placement, layer);
 }
 
 /**
@@ -51,8 +93,27 @@ export function placeLayers(
     outputCard: outputCard < 0 ? undefined : outputCard,
     hostExpertLayers: hostExpertLayers(request, layersAll),
     spreads: request.options['split-mode'] !== 'none',
+    overrides: overridesOf(request, shares.length),
+    cacheOnHost: request.options['no-kv-offload'] === true,
   };
 }
+
+/** @throws InputError `contradiction` for a card that is not there */
+function overridesOf({ options }: ResolvedRequest, cards: number): readonly Override[] {
+  const given = options['override-tensor'];
+  if (typeof given !== 'string') return NO_OVERRIDES;
+  const overrides = readOverrides(given);
+  const missing = overrides.find(({ device }) => device !== 'host' && device >= cards);
+  if (missing) {
+    throw new InputError('contradiction', {
+      one: `override-tensor to card ${missing.device}`,
+      other: `${cards} card(s)`,
+    });
+  }
+  return overrides;
+}
+
+const NO_OVERRIDES: readonly Override[] = [];
 
 function gpuLayers({ options }: ResolvedRequest, slots: number): number {
   const asked = options['n-gpu-layers'];

@@ -5,7 +5,7 @@ import { type GgmlType, isQuantised, rowBytes } from '../../quant/ggml-types.js'
 import { isValues, type MixContext, typeChooser } from '../../quant/gguf-types.js';
 import type { Role } from '../../tensors/index.js';
 import { stackOf } from '../../tensors/stack.js';
-import type { Programs, Weights } from './compute-replay/index.js';
+import type { Programs } from './compute-replay/index.js';
 import { FAMILIES, type Family } from './families.js';
 import { type LawShape, lawShapeOf } from './law-shape.js';
 import { type GgufLayout, type GgufPiece, ggufLayout } from './tensors.js';
@@ -57,7 +57,8 @@ export interface PreparedModel {
   readonly largestExpertBytes: number;
   /** The engine's name for the architecture. */
   readonly architectureName: string;
-  readonly weights: Weights;
+  /** The tensors that are loaded: those outside the stack, and those of each layer. */
+  readonly weights: Pick<SizedFile, 'outside' | 'layers'>;
   /** Graphs of compute buffers that were compiled for this model. */
   readonly programs: Programs;
   readonly blocks: readonly Block[];

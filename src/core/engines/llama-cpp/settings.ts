@@ -25,6 +25,8 @@ export interface Settings {
   readonly kvTypeK: GgmlType;
   readonly kvTypeV: GgmlType;
   readonly swaFull: boolean;
+  /** Cards take large operations over from the host, weights included (`op_offload`). */
+  readonly opOffload: boolean;
 }
 
 const CONTEXT_STEP = 256;
@@ -72,6 +74,7 @@ export function settingsOf(request: ResolvedRequest, prepared: PreparedModel): S
     kvTypeK: kvType(request.kvTypeK),
     kvTypeV: kvType(request.kvTypeV),
     swaFull: options['swa-full'] === true,
+    opOffload: options['no-op-offload'] !== true,
   };
   refuse(settings, prepared);
   return settings;

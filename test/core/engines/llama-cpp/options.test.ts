@@ -78,15 +78,15 @@ describe('readOptions', () => {
   });
 
   test.each([
-    ['override-tensor', 'exps=CPU', 'override-tensor'],
-    ['no-kv-offload', true, 'no-kv-offload'],
+    ['main-gpu', 1, 'main-gpu'],
+    ['control-vector', 'a.gguf', 'control-vector'],
     ['lora', 'a.gguf', 'lora'],
     ['model-draft', 'a.gguf', 'model-draft'],
     ['--rpc', 'host:1', 'rpc'],
     ['split-mode', 'row', 'split-mode=row'],
     ['mmproj', true, 'mmproj=true'],
     ['mmproj', 'true', 'mmproj=true'],
-    ['fit', 'on', 'fit=on'],
+    ['split-mode', 'tensor', 'split-mode=tensor'],
   ])('%s %j is known and not planned', (given, value, name) => {
     expect(() => readOptions({ [given]: value })).toThrow(
       refusal('unknown-option', { name, notPlanned: true }),

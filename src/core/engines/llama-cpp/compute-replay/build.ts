@@ -5,7 +5,7 @@ import { expand, type Graph, newGraph } from './graph.js';
 import { input, mul, rmsNorm, view } from './ops.js';
 import { type Size, scaled, times } from './size.js';
 import { shape, type Tensor, tensor } from './tensor.js';
-import { findWeight, type Weights } from './weights.js';
+import { findWeight, type Weight, type Weights } from './weights.js';
 
 /** Dimensions that differ from request to request: variables of a program, or numbers. */
 export interface Dimensions {
@@ -28,9 +28,10 @@ export interface Structure {
   readonly kvTypeV: GgmlType;
   /** Every sequence has a cache of its own. */
   readonly separate: boolean;
-  /** Device of a layer and of its cache, and of one of its weights or one outside of the stack. */
+  /** Device of a layer, of its cache, and of one of its weights or one outside of the stack. */
   readonly deviceOfLayer: (layer: number) => number;
-  readonly deviceOfWeight: (name: string, routed: boolean, layer: number | undefined) => number;
+  readonly deviceOfCache: (layer: number) => number;
+  readonly deviceOfWeight: (weight: Weight, layer: number | undefined) => number;
   readonly weights: Weights;
 }
 
@@ -130,7 +131,7 @@ function finder({ weights, deviceOfWeight }: Structure): Build['find'] {
     if (!found) return undefined;
     const leaf = tensor('NONE', found.type, shape(found.ne), [], {
       name: layer === undefined ? name : `blk.${layer}.${name}`,
-      place: deviceOfWeight(name, found.routed, layer),
+      place: deviceOfWeight({ ...found, name }, layer),
       weight: true,
     });
     made.set(name, leaf);

@@ -1,6 +1,6 @@
 import { type Steps, stackOf } from '../../../tensors/stack.js';
 import { cellsOf } from '../kv-cache.js';
-import type { Placement } from '../placement.js';
+import { isPipeline, PIPELINE_COPIES, type Placement } from '../placement.js';
 import type { PreparedModel } from '../prepare.js';
 import type { Settings } from '../settings.js';
 import { allocations } from './allocator.js';
@@ -11,15 +11,7 @@ import { modelGraph } from './model-graph.js';
 import { type Program, programFrom } from './program.js';
 import { type Schedule, schedule } from './scheduler.js';
 import { evaluated, productValues, type Size, type Variable } from './size.js';
-import {
-  borrowsWeights,
-  type ComputeModel,
-  isPipeline,
-  layerKinds,
-  OFFLOAD_ROWS,
-  openDimensions,
-  structureOf,
-} from './structure.js';
+import { borrowsWeights, layerKinds, OFFLOAD_ROWS, openDimensions, structureOf } from './structure.js';
 import type { Tensor } from './tensor.js';
 
 /** One graph as the engine plans it, and as CUDA keeps more of it for fused kernels. */
@@ -29,12 +21,9 @@ export interface CompiledPrograms {
   readonly fused: Program | undefined;
 }
 
-/** Copies of every graph input where several cards work as a pipeline: `ggml-backend.cpp:GGML_SCHED_MAX_COPIES`. */
-export const PIPELINE_COPIES = 4;
-
 /** What a graph is made of. */
 export interface GraphInput {
-  readonly model: ComputeModel;
+  readonly model: PreparedModel;
   readonly settings: Settings;
   readonly placement: Placement;
 }
@@ -77,7 +66,7 @@ export function scheduled(
 ): { plan: Schedule; starts: readonly Tensor[] } {
   const graph = modelGraph(structureOf(model, settings, placement, dimensions), layers);
   const values = productValues(dimensionsOf(model, settings));
-  const worthOffload = (rows: Size): boolean => evaluated(rows, values) >= OFFLOAD_ROWS;
+  const worthOffload = (rows: Size): boolean => settings.opOffload && evaluated(rows, values) >= OFFLOAD_ROWS;
   const copies = isPipeline(placement) ? PIPELINE_COPIES : 1;
   const machine = { host: placement.cards.length, copies, worthOffload };
   return { plan: schedule(graph, machine), starts: graph.starts };

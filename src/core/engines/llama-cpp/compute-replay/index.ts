@@ -1,15 +1,14 @@
 import type { Estimate } from '../../../estimate.js';
-import type { Placement } from '../placement.js';
+import { isPipeline, PIPELINE_COPIES, type Placement } from '../placement.js';
 import type { PreparedModel } from '../prepare.js';
 import type { Settings } from '../settings.js';
-import { type CompiledPrograms, compile, dimensionsOf, PIPELINE_COPIES } from './compile.js';
+import { type CompiledPrograms, compile, dimensionsOf } from './compile.js';
 import { GRAPH_FAMILIES } from './families.js';
 import { replay } from './replay.js';
 import { productValues } from './size.js';
-import { type ComputeModel, isPipeline, programKey } from './structure.js';
+import { programKey } from './structure.js';
 
 export { computePeaks } from './peak.js';
-export type { ComputeModel } from './structure.js';
 export type { Weights } from './weights.js';
 
 /** The compute buffers of every card in order, and of the host. */
@@ -24,7 +23,7 @@ export type Programs = Map<string, CompiledPrograms>;
 const FLOAT = 4;
 
 /** Whether the graph of a model is known. */
-export const canReplay = ({ architectureName }: ComputeModel): boolean =>
+export const canReplay = ({ architectureName }: PreparedModel): boolean =>
   Object.hasOwn(GRAPH_FAMILIES, architectureName);
 
 /**
@@ -39,7 +38,7 @@ export const canReplay = ({ architectureName }: ComputeModel): boolean =>
  * @example computeByReplay(llama8b, settings, oneCard).cards[0].bytes // 271056896 for 8192 tokens and logits of a ubatch
  */
 export function computeByReplay(
-  model: ComputeModel & { readonly programs: Programs },
+  model: PreparedModel,
   settings: Settings,
   placement: Placement,
 ): ComputeBuffers {
@@ -57,11 +56,7 @@ export function computeByReplay(
   return { cards: estimates.slice(0, host), host: estimates[host]! };
 }
 
-function programsFor(
-  model: ComputeModel & { readonly programs: Programs },
-  settings: Settings,
-  placement: Placement,
-): CompiledPrograms {
+function programsFor(model: PreparedModel, settings: Settings, placement: Placement): CompiledPrograms {
   const key = programKey(model, settings, placement);
   const known = model.programs.get(key);
   if (known) return known;

@@ -1,6 +1,7 @@
 import { InputError } from '../../../../errors.js';
 import type { Block, FeedForward, Mixer } from '../../../../schema/model.js';
 import type { Steps } from '../../../tensors/stack.js';
+import { EMBEDDING } from '../placement.js';
 import { attention } from './blocks/attention.js';
 import { dense, moe } from './blocks/feed-forward.js';
 import { gatedDeltaNet } from './blocks/gated-delta-net.js';
@@ -10,7 +11,7 @@ import { type Build, newBuild, norm, put, type Structure, weight } from './build
 import type { Graph } from './graph.js';
 import { add, getRows, input, mulMat, scale } from './ops.js';
 import type { Tensor } from './tensor.js';
-import { EMBEDDING, TIED_OUTPUT } from './weights.js';
+import { TIED_OUTPUT } from './weights.js';
 
 type Builder<K extends Block['kind']> = (
   build: Build,

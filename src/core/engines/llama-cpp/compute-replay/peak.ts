@@ -1,12 +1,12 @@
 import { stackOf } from '../../../tensors/stack.js';
 import type { Placement } from '../placement.js';
+import type { PreparedModel } from '../prepare.js';
 import type { Settings } from '../settings.js';
 import { allocations, cardBytes, type Event } from './allocator.js';
 import { allLayers, dimensionsOf, scheduled } from './compile.js';
 import { type FreeList, free, newFreeList, take } from './free-list.js';
 import { CARD_ALIGNMENT, HOST_ALIGNMENT } from './replay.js';
 import { evaluated, productValues } from './size.js';
-import type { ComputeModel } from './structure.js';
 import { bytesOf, type Op, type Tensor } from './tensor.js';
 
 /** Tensors of one name that are alive when a buffer reaches its size. */
@@ -33,7 +33,7 @@ export interface Peak {
  * @example computePeaks(llama8b, settings, oneCard).cards[0].alive[0].name // 'product with output.weight'
  */
 export function computePeaks(
-  model: ComputeModel,
+  model: PreparedModel,
   settings: Settings,
   placement: Placement,
 ): { cards: Peak[]; host: Peak } {

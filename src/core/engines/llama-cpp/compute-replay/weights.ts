@@ -1,4 +1,5 @@
 import type { GgmlType } from '../../../quant/ggml-types.js';
+import { EMBEDDING } from '../placement.js';
 
 /** A weight as the file holds it, named without its layer; `ne` has the row length first. */
 export interface Weight {
@@ -16,8 +17,6 @@ export interface Weights {
   readonly outside: readonly Weight[];
   readonly layers: readonly (readonly Weight[])[];
 }
-
-export const EMBEDDING = 'token_embd.weight';
 
 /** What a tied model computes its logits with: a second copy of the embedding, which the file does not have. */
 export const TIED_OUTPUT = 'tied_output.weight';

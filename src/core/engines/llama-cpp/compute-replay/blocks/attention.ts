@@ -148,7 +148,7 @@ function cachesOf(build: Build, block: Attention, layer: number): Caches {
 
 export function cache(build: Build, which: 'k' | 'v', elements: number, cells: Size, layer: number): Tensor {
   const type = which === 'k' ? build.kvTypeK : build.kvTypeV;
-  const place = build.deviceOfLayer(layer);
+  const place = build.deviceOfCache(layer);
   return tensor('NONE', type, [elements, cells, build.sizes.streams, 1], [], {
     name: `cache_${which}_l${layer}`,
     place,

@@ -5,7 +5,7 @@ import { stridesOf, type Tensor, tensor } from '../tensor.js';
 
 /** A kind of state of a layer, one row a sequence, always in 32-bit floats. */
 export function stateOf(build: Build, which: 'r' | 's', elements: number, layer: number): Tensor {
-  const place = build.deviceOfLayer(layer);
+  const place = build.deviceOfCache(layer);
   return tensor('NONE', 'F32', [elements, build.sizes.sequences, 1, 1], [], {
     name: `cache_${which}_l${layer}`,
     place,
