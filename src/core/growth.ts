@@ -30,7 +30,7 @@ export interface Change {
   readonly causes: readonly Cause[];
 }
 
-const EVERY_PART = ['weights', 'kvCache', 'compute', 'output', 'runtime'];
+const EVERY_PART = ['weights', 'kvCache', 'compute', 'output', 'projector', 'runtime'];
 
 /** Which parts a fact bears on, by the last word of its name; a fact that is not listed bears on all. */
 const BEARS_ON: Readonly<Record<string, readonly string[]>> = {

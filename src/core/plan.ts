@@ -127,13 +127,14 @@ const sumOf = (map: ReadonlyMap<string, number>): number => {
 };
 
 function deviceOf(use: DeviceUse, hostMemoryBytes: number | undefined): Device {
-  const { id, gpu, compute, output, runtime } = use;
+  const { id, gpu, compute, output, runtime, projector } = use;
   const parts: Record<string, number> = {
     weights: sumOf(use.weights),
     kvCache: sumOf(use.kvCache),
     compute: compute.bytes,
   };
   if (output > 0) parts.output = output;
+  if (projector) parts.projector = projector.bytes;
   if (runtime.bytes > 0) parts.runtime = runtime.bytes;
   let totalBytes = 0;
   for (const part in parts) totalBytes += parts[part]!;
@@ -186,6 +187,8 @@ function partsOf(devices: readonly DeviceUse[]): Part[] {
   ];
   const output = devices.reduce((sum, device) => sum + device.output, 0);
   if (output > 0) parts.push({ id: 'output', bytes: output });
+  const projectors = devices.flatMap(({ projector }) => projector ?? []);
+  if (projectors.length > 0) parts.push(ranged('projector', projectors));
   const runtime = ranged(
     'runtime',
     devices.map((device) => device.runtime),

@@ -38,7 +38,11 @@ export function resolve(question: Question): { request: ResolvedRequest; notes: 
   const shared = sharedContext(given, sequences);
   // An engine that fits a model into free memory starts from the model's own context.
   const open = given.fit === 'on' && request.contextTokens === undefined && shared === undefined;
-  const context = contextOf(open ? { ...request, contextTokens: model.context.native } : request, model, shared);
+  const context = contextOf(
+    open ? { ...request, contextTokens: model.context.native } : request,
+    model,
+    shared,
+  );
   const resolved: Mutable<ResolvedRequest> = {
     model: modelName,
     engine: engineId,

@@ -56,7 +56,7 @@ const MIB = 1024 ** 2;
 function engineMessage({ id, parts, usableBytes }: Device, backend: string): string | null {
   if (backend !== 'cuda' || id === 'host') return null;
   let free = usableBytes! - (parts.runtime ?? 0);
-  for (const part of ['weights', 'kvCache', 'compute']) {
+  for (const part of ['weights', 'kvCache', 'compute', 'projector']) {
     const bytes = parts[part] ?? 0;
     if (bytes > free) {
       return `allocating ${(bytes / MIB).toFixed(2)} MiB on device ${id.slice('gpu'.length)}: cudaMalloc failed: out of memory`;

@@ -20,7 +20,7 @@ const bytesOf = ({ plan }: Compared, id: string): number | undefined =>
 const bytesText = (bytes: number | undefined): string | undefined =>
   bytes === undefined ? undefined : formatBytes(bytes);
 
-const PARTS = ['weights', 'kvCache', 'compute', 'output', 'runtime'];
+const PARTS = ['weights', 'kvCache', 'compute', 'output', 'projector', 'runtime'];
 
 const FACTS: readonly Fact[] = [
   ['Format', ({ plan, request }) => plan?.request.quant ?? request.quant],

@@ -13,6 +13,7 @@ export const PART_NAMES: Readonly<Record<string, string>> = {
   kvCache: 'KV cache',
   compute: 'Compute buffers',
   output: 'Output buffer',
+  projector: 'Vision projector',
   runtime: 'Runtime',
   embedding: 'embedding',
   attention: 'attention',
@@ -234,7 +235,8 @@ const tokensText = (tokens: number): string => grouped(tokens);
 
 /** One line a device, and one for all. */
 function csvTable({ memory }: PlanDocument): Table {
-  const ids = ['weights', 'kvCache', 'compute', 'output', 'runtime'];
+  const rare = memory.parts.some(({ id }) => id === 'projector') ? ['projector'] : [];
+  const ids = ['weights', 'kvCache', 'compute', 'output', ...rare, 'runtime'];
   const snake = (id: string): string => id.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   const total = ids.map((id) => memory.parts.find((part) => part.id === id)?.bytes ?? 0);
   return {

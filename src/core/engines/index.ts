@@ -19,6 +19,8 @@ export interface DeviceUse {
   readonly compute: Estimate;
   readonly output: number;
   readonly runtime: Estimate;
+  /** A vision projector that is loaded beside the model. */
+  readonly projector?: Estimate;
 }
 
 export interface EngineUse {

@@ -14,6 +14,7 @@ import { notesOf } from './notes.js';
 import { OPTIONS, readOptions } from './options.js';
 import type { Placement, Run } from './placement.js';
 import { type BufferKind, type PreparedModel, prepare } from './prepare.js';
+import { projectorOf } from './projector.js';
 import { type Settings, settingsOf } from './settings.js';
 import { placedWeights } from './weights.js';
 
@@ -47,6 +48,7 @@ function usedAsAsked(prepared: PreparedModel, request: ResolvedRequest, accuracy
   const scale = request.fileBytes ? request.fileBytes / prepared.fileBytes : 1;
 
   const weights = placedWeights(prepared, placement, kind);
+  const projector = request.options.mmproj === true ? { projector: projectorOf(prepared.model) } : {};
   const caches = placedCaches(prepared, settings, placement, kind);
 
   const onCards = cards.map((card, index): DeviceUse => {
@@ -59,6 +61,7 @@ function usedAsAsked(prepared: PreparedModel, request: ResolvedRequest, accuracy
       compute: compute.cards[index]!,
       output: 0,
       runtime: runtimes[index]!,
+      ...(index === 0 ? projector : {}),
     };
   });
   const host: DeviceUse = {
@@ -69,6 +72,7 @@ function usedAsAsked(prepared: PreparedModel, request: ResolvedRequest, accuracy
     compute: compute.host,
     output: outputBytes(prepared, settings),
     runtime: { bytes: 0, low: 0, high: 0 },
+    ...(cards.length === 0 ? projector : {}),
   };
   return {
     devices: [...onCards, host],

@@ -45,7 +45,13 @@ function mix({ quant }: PreparedModel, request: ResolvedRequest): Note[] {
 }
 
 /** Settings that follow the engine's source, of which no plan of the engine was at hand. */
-const NEVER_COMPARED = ['tensor-split', 'override-tensor', 'no-kv-offload', 'no-op-offload'] as const;
+const NEVER_COMPARED = [
+  'tensor-split',
+  'override-tensor',
+  'no-kv-offload',
+  'no-op-offload',
+  'mmproj',
+] as const;
 
 function neverCompared({ options }: ResolvedRequest): Note[] {
   const used = NEVER_COMPARED.filter((name) => options[name] !== undefined && options[name] !== false);

@@ -87,7 +87,6 @@ const NOT_PLANNED = new Set([
   'control-vector',
   'split-mode=row',
   'split-mode=tensor',
-  'mmproj=true',
 ]);
 
 export type OptionValues = Readonly<Record<string, OptionValue>>;

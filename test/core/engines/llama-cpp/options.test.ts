@@ -84,8 +84,6 @@ describe('readOptions', () => {
     ['model-draft', 'a.gguf', 'model-draft'],
     ['--rpc', 'host:1', 'rpc'],
     ['split-mode', 'row', 'split-mode=row'],
-    ['mmproj', true, 'mmproj=true'],
-    ['mmproj', 'true', 'mmproj=true'],
     ['split-mode', 'tensor', 'split-mode=tensor'],
   ])('%s %j is known and not planned', (given, value, name) => {
     expect(() => readOptions({ [given]: value })).toThrow(

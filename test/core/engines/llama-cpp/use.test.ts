@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { llamaCpp } from '../../../../src/core/engines/llama-cpp/index.js';
 import type { PlannedDevice, ResolvedRequest } from '../../../../src/core/request.js';
 import type { Architecture } from '../../../../src/schema/model.js';
+import { refusal } from '../../../refusal.js';
 import { cards, preparedToy, resolved, wideToy } from '../../toys.js';
 
 const GIB = 1024 ** 3;
@@ -190,4 +191,41 @@ test('only CUDA pads rows', () => {
   // Rows of 256 lack 256 elements: 8 blocks of 34 bytes, 272 → 384 in steps of 128 (the sizes are multiples of 128 already).
   // Queries, keys, values, output, gate, up and the head; down has rows of 512.
   expect(onCard('cuda') - onCard('vulkan')).toBe(7 * 384);
+});
+
+describe('a vision projector', () => {
+  const vision = {
+    layers: 2,
+    hiddenSize: 8,
+    intermediateSize: 16,
+    heads: 2,
+    imageSize: 8,
+    patchSize: 4,
+    projector: [[8, 256] as [number, number]],
+  };
+  const seeing = wideToy(2, { vision });
+
+  test('lies whole on the first card, with a graph for one image', () => {
+    const devices = use(seeing, { devices: cards(2), options: { mmproj: true } });
+    // Matrices: patches 8 × 48, two layers of four 8 × 8 and two 8 × 16, projector 8 × 256; in 16 bits.
+    const matrices = 384 + 2 * (4 * 64 + 2 * 128) + 2048;
+    // Table of 4 positions, the last norm, and in each layer biases of 4 × 8 + 16 + 8 and two norms; in floats.
+    const vectors = 32 + 16 + 2 * (32 + 24 + 32);
+    const low = 2 * matrices + 4 * vectors;
+    const graph = 4 * 4 * (3 * 16 + 4 * 8);
+    expect(devices.map(({ projector }) => projector)).toEqual([
+      { bytes: low + graph, low, high: low + graph + 4 * 2 * 16 },
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test('is on the host without a card, and nowhere unless it is asked for', () => {
+    expect(use(seeing, { options: { mmproj: true } })[0]!.projector).toBeDefined();
+    expect(use(seeing, { devices: cards(1) })[0]!.projector).toBeUndefined();
+  });
+
+  test('is refused where the model sees nothing', () => {
+    expect(() => use(wideToy(2), { options: { mmproj: true } })).toThrow(refusal('contradiction'));
+  });
 });
