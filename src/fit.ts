@@ -1,7 +1,8 @@
 import { type Fit, holds, whatFits } from './core/fit.js';
-import { type Plan, plan } from './core/plan.js';
+import { type Plan, plan, type Trial } from './core/plan.js';
 import { usualQuants } from './core/quant/names.js';
 import { largestContext } from './core/solve/context.js';
+import { largest } from './core/solve/largest.js';
 import { withContext } from './core/solve/variations.js';
 import { candidatesOf } from './devices.js';
 import { InputError } from './errors.js';
@@ -61,21 +62,21 @@ export async function fitCatalogue(planner: Planner, request: Omit<Request, 'mod
   );
 }
 
+/** What holds in one format holds in every smaller one, so halving the list finds the best. */
 function bestOf(asker: Asker, request: Request): Omit<Runnable, 'model' | 'totalParameters'> {
-  const { question: usual } = asker(request);
-  const quants = request.quant === undefined ? usualQuants(usual) : [request.quant];
-  let lackingBytes: number | undefined;
-  for (const quant of quants) {
-    const { prepared, question } = asker({ ...request, quant });
-    const answer = plan(prepared, question);
-    if (!holds(answer)) {
-      lackingBytes = Math.max(...answer.memory.devices.map(({ headroomBytes = 0 }) => -headroomBytes));
-      continue;
-    }
-    const maxContextTokens = largestContext(prepared, question, (ready, asked) => holds(plan(ready, asked)));
-    const most =
-      maxContextTokens === undefined ? answer : plan(prepared, withContext(question, maxContextTokens));
-    return { plan: most, ...(maxContextTokens === undefined ? {} : { maxContextTokens }) };
-  }
-  return lackingBytes === undefined ? {} : { lackingBytes };
+  const quants = request.quant === undefined ? usualQuants(asker(request).question) : [request.quant];
+  const fromSmallest = quants.toReversed();
+  const trialIn = (index: number) => asker({ ...request, quant: fromSmallest[index]! });
+  const planIn = (index: number) => planAlone(trialIn(index));
+  const best = largest(0, quants.length - 1, (index) => holds(planIn(index)));
+  if (best === undefined) return { lackingBytes: lackingOf(planIn(0)) };
+  const { prepared, question } = trialIn(best);
+  const maxContextTokens = largestContext(prepared, question, (ready, asked) => holds(plan(ready, asked)));
+  if (maxContextTokens === undefined) return { plan: planIn(best) };
+  return { plan: plan(prepared, withContext(question, maxContextTokens)), maxContextTokens };
 }
+
+const planAlone = ({ prepared, question }: Trial): Plan => plan(prepared, question);
+
+const lackingOf = ({ memory }: Plan): number =>
+  Math.max(...memory.devices.map(({ headroomBytes = 0 }) => -headroomBytes));

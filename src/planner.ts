@@ -9,6 +9,7 @@ import type { Note } from './core/request.js';
 import { candidatesOf, devicesOf } from './devices.js';
 import { InputError } from './errors.js';
 import { looksLikePath, pathExists } from './importers/paths.js';
+import type { QuantEntry } from './schema/catalog.js';
 import type { Engine } from './schema/engine.js';
 import type { Model } from './schema/model.js';
 import type { Request } from './schema/request.js';
@@ -73,13 +74,19 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
     const choice = chooseQuant(request.quant, spec, engine);
     if (choice.kind === 'other-engine') throw otherEngine(choice, request.engine);
     const imatrix = request.imatrix ?? false;
-    const key = `${request.model}\n${engineId}\n${choice.name.toLowerCase()}\n${imatrix}`;
-    const ready =
-      prepared.get(key) ?? prepareNow(catalog, { spec, engineId, engine, quant: choice.name, imatrix });
-    prepared.set(key, ready);
+    const quant = quantNamed(catalog, choice.name, engine.name);
+    const ready = (): Prepared => {
+      const key = `${request.model}\n${engineId}\n${quant.id}\n${imatrix}`;
+      const known = prepared.get(key) ?? prepareNow(catalog, { spec, engineId, engine, quant, imatrix });
+      prepared.set(key, known);
+      return known;
+    };
     const devices = devicesOf(catalog, engine, request.devices);
     return {
-      prepared: ready,
+      // Made when a plan needs it: a search over formats asks for more than it plans.
+      get prepared() {
+        return ready();
+      },
       model: spec,
       question: {
         request: { ...request, contextTokens: tokensOf(request.contextTokens) },
@@ -87,7 +94,7 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
         modelName: name,
         engineId,
         engine,
-        quant: ready.forEngine.quant.name,
+        quant: quant.id,
         devices: devices.planned,
       },
       notes: [...choice.notes, ...devices.notes],
@@ -164,7 +171,7 @@ function prepareNow(
     engine,
     quant,
     imatrix,
-  }: { spec: Model; engineId: EngineId; engine: Engine; quant: string; imatrix: boolean },
+  }: { spec: Model; engineId: EngineId; engine: Engine; quant: QuantEntry; imatrix: boolean },
 ): Prepared {
   const { type } = spec.architecture;
   const architectureName = Object.hasOwn(engine.architectures, type) ? engine.architectures[type] : undefined;
@@ -174,7 +181,7 @@ function prepareNow(
     model: spec,
     engineId,
     architectureName,
-    quant: catalog.quant(quantNamed(catalog, quant, engine.name)),
+    quant: catalog.quant(quant),
     imatrix,
     engine,
   });

@@ -9,7 +9,6 @@ import { productValues } from './size.js';
 import { programKey } from './structure.js';
 
 export { computePeaks } from './peak.js';
-export type { Weights } from './weights.js';
 
 /** The compute buffers of every card in order, and of the host. */
 export interface ComputeBuffers {

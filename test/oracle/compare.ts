@@ -1,0 +1,147 @@
+// Draws settings, asks llmspec and llama.cpp, and says where they differ. `run.ts` starts it, and survives the engine's crash.
+import { writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { PreparedModel } from '../../src/core/engines/llama-cpp/prepare.js';
+import { plan, type Trial } from '../../src/core/plan.js';
+import { InputError } from '../../src/errors.js';
+import { type Asker, createPlanner } from '../../src/planner.js';
+import { type Engine, type EngineModel, type Memory, openEngine, type Refusal } from './engine.js';
+import { writeGguf } from './gguf.js';
+import { NotHere } from './llama-abi.js';
+import { metadataOf, tensorsOf } from './model-file.js';
+import { currentFile, readOptions } from './options.js';
+import { randomFrom } from './random.js';
+import { type Case, failuresOf, isCompared, report } from './report.js';
+import {
+  type Choices,
+  commandOf,
+  contextSettingsOf,
+  drawSetting,
+  FLOAT_TYPES,
+  requestOf,
+} from './settings.js';
+import { type Draw, type Share, sharesOfCatalog, sharesOfVariants } from './shares.js';
+
+/** Draws, and the engine to ask. */
+interface Round extends Draw {
+  readonly engine: Engine;
+}
+
+async function compareShare(round: Round, share: Share): Promise<Case[]> {
+  const { planner, engine, options } = round;
+  const { model } = share;
+  const asker = await planner.asker(model);
+  const { forEngine } = asker({ model, quant: options.quant }).prepared;
+  const file = join(options.folder, 'model.gguf');
+  const command = typed(share, `llmspec vram ${model} --cpu -q ${options.quant} --set no-repack=true`);
+  writeGguf(file, metadataOf(forEngine), tensorsOf(forEngine));
+  writeFileSync(currentFile(options.folder), command);
+  const loaded = engine.load(file);
+  const architecture = forEngine.architectureName;
+  if ('refuses' in loaded) {
+    const request = { model, quant: options.quant, devices: [], options: { 'no-repack': true } };
+    return [{ architecture, command, ours: ourAnswer(asker(request)), theirs: loaded }];
+  }
+  const cases = compareSettings(round, share, { asker, forEngine, loaded });
+  loaded.free();
+  return cases;
+}
+
+/** A model on both sides. */
+interface Sides {
+  readonly asker: Asker;
+  readonly forEngine: PreparedModel;
+  readonly loaded: EngineModel;
+}
+
+/** Some settings are refused by both sides; a model that takes hardly any must not be drawn for without end. */
+const DRAWS_A_SETTING = 20;
+
+function compareSettings(round: Round, share: Share, { asker, forEngine, loaded }: Sides): Case[] {
+  const { random, options } = round;
+  const choices = choicesOf(round, share, forEngine);
+  const cases: Case[] = [];
+  const most = DRAWS_A_SETTING * share.settings;
+  while (cases.filter(isCompared).length < share.settings && cases.length < most) {
+    const setting = drawSetting(random, choices);
+    const command = typed(share, commandOf(setting));
+    writeFileSync(currentFile(options.folder), command);
+    const ours = ourAnswer(asker(requestOf(setting)));
+    const theirs = loaded.plan(contextSettingsOf(setting));
+    cases.push({ architecture: forEngine.architectureName, command, ours, theirs });
+  }
+  return cases;
+}
+
+/** As many as the engine takes. Recurrent state it allocates even where it only plans, so that it stays small here. */
+const MOST_SEQUENCES = { recurrent: 4, other: 256 };
+
+function choicesOf(
+  { planner, options }: Round,
+  { model }: Share,
+  { caches, blocks }: PreparedModel,
+): Choices {
+  const { kvTypes } = planner.catalog.engine(planner.catalog.findEngine('llama.cpp')!);
+  const isRecurrent = caches.some(({ part }) => part === 'recurrentState');
+  return {
+    model,
+    quant: options.quant,
+    kvTypes: hasUnevenHeads(blocks) ? FLOAT_TYPES : kvTypes,
+    mostSequences: isRecurrent ? MOST_SEQUENCES.recurrent : MOST_SEQUENCES.other,
+  };
+}
+
+/** Heads that are no whole blocks of a quantised cache: without flash attention the engine ends in an assertion. */
+const hasUnevenHeads = (blocks: PreparedModel['blocks']): boolean =>
+  blocks.some((block) => 'headDim' in block && block.headDim % CACHE_BLOCK > 0);
+
+const CACHE_BLOCK = 32;
+
+/** The command, with the file that it needs. */
+function typed({ model, spec }: Share, command: string): string {
+  if (!spec) return command;
+  const file = basename(model);
+  return `echo '${spec}' > ${file}\n${command.replace(model, `./${file}`)}`;
+}
+
+function ourAnswer(trial: Trial): Memory | Refusal {
+  try {
+    const { parts } = plan(trial.prepared, trial.question).memory;
+    const bytes = (id: string) => parts.find((part) => part.id === id)?.bytes ?? 0;
+    return { weights: bytes('weights'), kvCache: bytes('kvCache'), compute: bytes('compute') };
+  } catch (error) {
+    if (!(error instanceof InputError) || error.code !== 'engine-refuses') throw error;
+    return { refuses: String(error.args.words) };
+  }
+}
+
+const SECOND = 1000;
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  const engine = await openEngine();
+  const round: Round = { planner: createPlanner(), engine, random: randomFrom(options.seed), options };
+  console.log(`llama.cpp ${engine.version}, weights in ${options.quant}, --seed ${options.seed}`);
+  const catalog = await compareAll('models of the catalogue', round, await sharesOfCatalog(round));
+  const variants = await compareAll('other shapes of them', round, await sharesOfVariants(round));
+  const broken = [...catalog, ...variants];
+  for (const failure of broken) console.log(`FAILED  ${failure}`);
+  console.log(`${Math.round(performance.now() / SECOND)} s`);
+  process.exitCode = broken.length > 0 ? 1 : 0;
+}
+
+/** @returns what does not hold, in words */
+async function compareAll(title: string, round: Round, shares: readonly Share[]): Promise<string[]> {
+  const cases: Case[] = [];
+  for (const share of shares) cases.push(...(await compareShare(round, share)));
+  if (cases.length === 0) return [];
+  report(title, cases);
+  return failuresOf(title, cases);
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof NotHere)) throw error;
+  console.log(`skipped: ${error.message}`);
+}

@@ -1,0 +1,224 @@
+// A spec of the catalogue as the GGUF file that llama.cpp's converter would make of it.
+
+import { FAMILIES } from '../../src/core/engines/llama-cpp/families.js';
+import type { PreparedModel } from '../../src/core/engines/llama-cpp/prepare.js';
+import { ggufLayout } from '../../src/core/engines/llama-cpp/tensors.js';
+import { stackOf } from '../../src/core/tensors/stack.js';
+import type { Architecture, Block } from '../../src/schema/model.js';
+import type { FileTensor, Float, Metadata } from './gguf.js';
+
+type Kind = Block['kind'];
+type BlockOf<K extends Kind> = Extract<Block, { kind: K }>;
+
+/** What the keys of an architecture are read from. */
+interface Spec {
+  readonly architecture: Architecture;
+  readonly layers: readonly (readonly Block[])[];
+  readonly block: <K extends Kind>(...kinds: K[]) => BlockOf<K> | undefined;
+}
+
+const float = (value: number): Float => ({ float: value });
+
+/** `src/llama-hparams.h:llama_expert_gating_func_type`. */
+const SIGMOID = 2;
+
+/**
+ * Metadata of a model under the keys that llama.cpp reads (`src/llama-arch.cpp`).
+ *
+ * Factors that no size depends on, but whose presence adds an operation to the graph, are not in a spec: they
+ * stand here by architecture as `conversion/*.py` writes them.
+ *
+ * @example metadataOf(prepared)['llama.block_count'] // 32
+ */
+export function metadataOf({ model, architectureName, layersAll, vocabSize }: PreparedModel): Metadata {
+  const { architecture } = model;
+  const spec = specOf(architecture);
+  const keys: Metadata = {
+    vocab_size: vocabSize,
+    context_length: model.context.native,
+    block_count: layersAll,
+    embedding_length: architecture.hiddenSize,
+    'attention.layer_norm_rms_epsilon': float(architecture.norm.epsilon),
+    ...attentionKeys(spec),
+    ...ropeKeys(spec),
+    ...feedForwardKeys(spec),
+    ...recurrentKeys(spec),
+    ...ARCHITECTURES[architectureName]?.(spec),
+  };
+  return {
+    'general.architecture': architectureName,
+    'general.name': model.name,
+    'tokenizer.ggml.model': 'none',
+    ...Object.fromEntries(Object.entries(keys).map(([key, value]) => [`${architectureName}.${key}`, value])),
+  };
+}
+
+function specOf(architecture: Architecture): Spec {
+  const layers = stackOf(architecture).map((steps) => steps.flat());
+  const blocks = layers.flat();
+  const block = <K extends Kind>(...kinds: K[]) =>
+    blocks.find((one): one is BlockOf<K> => (kinds as Kind[]).includes(one.kind));
+  return { architecture, layers, block };
+}
+
+function attentionKeys({ block }: Spec): Metadata {
+  const latent = block('latent');
+  if (latent) return latentKeys(latent);
+  const heads = block('full', 'sliding', 'chunked');
+  if (!heads) return {};
+  const sliding = block('sliding');
+  return {
+    'attention.head_count': heads.heads,
+    'attention.head_count_kv': heads.kvHeads,
+    'attention.key_length': heads.headDim,
+    'attention.value_length': heads.headDim,
+    ...(sliding && { 'attention.sliding_window': sliding.window }),
+  };
+}
+
+/** `conversion/deepseek.py`: the cache as one key-value head, the real heads beside it. */
+function latentKeys({ heads, queryRank, kvRank, nopeDim, ropeDim, valueDim }: BlockOf<'latent'>): Metadata {
+  return {
+    'attention.head_count': heads,
+    'attention.head_count_kv': 1,
+    'attention.key_length': kvRank + ropeDim,
+    'attention.value_length': kvRank,
+    'attention.key_length_mla': nopeDim + ropeDim,
+    'attention.value_length_mla': valueDim,
+    'attention.kv_lora_rank': kvRank,
+    ...(queryRank && { 'attention.q_lora_rank': queryRank }),
+  };
+}
+
+function ropeKeys({ architecture: { rope }, block }: Spec): Metadata {
+  const headDim = block('full', 'sliding', 'chunked')?.headDim;
+  const dim = rope?.dim ?? block('latent')?.ropeDim ?? headDim;
+  const scaling = rope?.scaling;
+  return {
+    ...(rope && { 'rope.freq_base': float(rope.theta) }),
+    ...(dim && { 'rope.dimension_count': dim }),
+    // The scaling of Llama 3 is a tensor of the file.
+    ...(scaling &&
+      scaling.kind !== 'llama3' && {
+        'rope.scaling.type': scaling.kind,
+        'rope.scaling.factor': float(scaling.factor),
+        ...(scaling.originalTokens && { 'rope.scaling.original_context_length': scaling.originalTokens }),
+      }),
+  };
+}
+
+function feedForwardKeys({ block }: Spec): Metadata {
+  const dense = block('dense');
+  const moe = block('moe');
+  return {
+    feed_forward_length: (dense ?? moe)!.intermediateSize,
+    ...(moe && {
+      expert_count: moe.experts,
+      expert_used_count: moe.activeExperts,
+      expert_feed_forward_length: moe.intermediateSize,
+      ...(moe.groups && {
+        expert_group_count: moe.groups.count,
+        expert_group_used_count: moe.groups.active,
+      }),
+    }),
+  };
+}
+
+function recurrentKeys({ block }: Spec): Metadata {
+  const delta = block('gatedDeltaNet');
+  const mamba = block('mamba2');
+  return {
+    ...(delta && {
+      'ssm.conv_kernel': delta.convKernel,
+      'ssm.inner_size': delta.valueHeads * delta.valueDim,
+      'ssm.state_size': delta.keyDim,
+      'ssm.time_step_rank': delta.valueHeads,
+      'ssm.group_count': delta.keyHeads,
+    }),
+    ...(mamba && {
+      'ssm.conv_kernel': mamba.convKernel,
+      'ssm.inner_size': mamba.heads * mamba.headDim,
+      'ssm.state_size': mamba.stateDim,
+      'ssm.time_step_rank': mamba.heads,
+      'ssm.group_count': mamba.groups,
+    }),
+  };
+}
+
+/** What an architecture reads beside the usual keys: `src/models/*.cpp:load_arch_hparams`. */
+const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
+  llama4: (spec) => ({ interleave_moe_layer_step: firstLayerWith(spec, 'moe') + 1 }),
+  qwen3next: (spec) => ({
+    full_attention_interval: firstLayerWith(spec, 'full') + 1,
+    ...sharedWidth(spec),
+  }),
+  deepseek2: (spec) => ({
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    expert_shared_count: sharedCount(spec),
+    expert_gating_func: SIGMOID,
+    expert_weights_norm: true,
+    expert_weights_scale: float(2.5),
+    'rope.scaling.yarn_log_multiplier': float(0.1),
+  }),
+  glm4moe: (spec) => ({
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    expert_shared_count: sharedCount(spec),
+    expert_gating_func: SIGMOID,
+    expert_weights_norm: true,
+    expert_weights_scale: float(1),
+    nextn_predict_layers: spec.architecture.mtp?.modules ?? 0,
+  }),
+  'minimax-m2': () => ({ expert_gating_func: SIGMOID }),
+  granitehybrid: (spec) => ({
+    'attention.head_count_kv': spec.layers.map(keyValueHeads),
+    'attention.scale': float(0.0078125),
+    embedding_scale: float(12),
+    residual_scale: float(0.22),
+    logit_scale: float(16),
+    'rope.scaling.finetuned': spec.architecture.rope !== undefined,
+    ...sharedWidth(spec),
+  }),
+};
+
+const firstLayerWith = ({ layers }: Spec, kind: Kind): number =>
+  layers.findIndex((blocks) => blocks.some((block) => block.kind === kind));
+
+function keyValueHeads(blocks: readonly Block[]): number {
+  const attention = blocks.find((block) => block.kind === 'full');
+  return attention?.kvHeads ?? 0;
+}
+
+function sharedWidth({ block }: Spec): Metadata {
+  const width = block('moe')?.shared?.intermediateSize;
+  return width ? { expert_shared_feed_forward_length: width } : {};
+}
+
+/** The shared expert is given as a number of routed ones. */
+function sharedCount({ block }: Spec): number {
+  const moe = block('moe');
+  return moe?.shared ? moe.shared.intermediateSize / moe.intermediateSize : 0;
+}
+
+/**
+ * Every tensor of a model's file, with the type it has in the weight format.
+ *
+ * @example tensorsOf(prepared)[0] // { name: 'token_embd.weight', ne: [4096, 128256], type: 'F16' }
+ */
+export function tensorsOf({ model, architectureName, weights, layers }: PreparedModel): FileTensor[] {
+  const { skipped } = ggufLayout(model.architecture, FAMILIES[architectureName] ?? {});
+  const known = new Map(weights.layers.flat().map(({ name, type }) => [name, type]));
+  return [
+    ...weights.outside,
+    ...weights.layers.flatMap((tensors, layer) => tensors.map((tensor) => inLayer(tensor, layer))),
+    // Never loaded, so that any type will do for what no other layer has.
+    ...skipped.flatMap((pieces, index) =>
+      pieces.map((piece) => inLayer({ ...piece, type: known.get(piece.name) ?? 'F32' }, layers + index)),
+    ),
+  ];
+}
+
+const inLayer = ({ name, ne, type }: FileTensor, layer: number): FileTensor => ({
+  name: `blk.${layer}.${name}`,
+  ne,
+  type,
+});

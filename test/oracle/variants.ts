@@ -1,0 +1,168 @@
+// Models that nobody made: the architectures of the catalogue in other shapes.
+import type { Architecture, Block, Model } from '../../src/schema/model.js';
+import type { Random } from './random.js';
+
+type BlockOf<K extends Block['kind']> = Extract<Block, { kind: K }>;
+type Attention = BlockOf<'full' | 'sliding' | 'chunked'>;
+
+/** What all blocks of a variant share. */
+interface Shape {
+  readonly hiddenSize: number;
+  readonly heads: Pick<Attention, 'heads' | 'kvHeads' | 'headDim'>;
+  readonly extras: Extras;
+}
+
+/** What a model of an architecture may have or not have. */
+interface Extras {
+  readonly tiedEmbeddings?: true;
+  readonly bias?: 'qkv' | 'qkvo';
+  readonly qkNorm?: 'head';
+}
+
+/**
+ * A model of the same architecture with other sizes, as a spec file holds it.
+ *
+ * @example drawVariant(randomFrom(7), llama8b).architecture.hiddenSize // 1856
+ */
+export function drawVariant(random: Random, model: Model): Omit<Model, 'id'> {
+  const { architecture } = model;
+  const shape: Shape = {
+    hiddenSize: 64 * random.scaled(4, 128),
+    heads: drawHeads(random),
+    extras: EXTRAS[architecture.type]?.(random) ?? {},
+  };
+  const { tiedEmbeddings: _, mtp, vision: __, ...kept } = relaid(random, architecture);
+  return {
+    name: `A variant of ${model.name}`,
+    context: { native: random.scaled(1024, 1 << 20) },
+    architecture: {
+      ...kept,
+      hiddenSize: shape.hiddenSize,
+      vocabSize: (architecture.paddingRows ?? 0) + random.scaled(256, 300_000),
+      ...((shape.extras.tiedEmbeddings ?? architecture.type === 'gemma3') && { tiedEmbeddings: true }),
+      ...(kept.rope && { rope: ropeOf(kept.rope, shape) }),
+      blocks: Object.fromEntries(
+        Object.entries(kept.blocks).map(([name, block]) => [name, redrawn(random, block, shape)]),
+      ),
+      layers: kept.layers.map((run) => ({ ...run, repeat: repeatsOf(random, kept, run) })),
+      ...(mtp && random.chance(0.5) && { mtp }),
+    },
+    sources: [
+      { facts: ['architecture', 'context'], from: 'test/oracle, drawn at random', date: '2026-11-25' },
+    ],
+  };
+}
+
+const tied = (random: Random): Extras => (random.chance(0.3) ? { tiedEmbeddings: true } : {});
+
+/** What `src/models/*.cpp:load_arch_tensors` does not require, by the type of the config. */
+const EXTRAS: Readonly<Record<string, (random: Random) => Extras>> = {
+  llama: (random) => ({ ...tied(random), ...(random.chance(0.3) && { bias: random.pick(['qkv', 'qkvo']) }) }),
+  mixtral: tied,
+  llama4: tied,
+  qwen3: tied,
+  qwen3_moe: tied,
+  qwen3_next: tied,
+  glm4_moe: (random) => ({ ...tied(random), ...(random.chance(0.5) && { qkNorm: 'head' }) }),
+  granitemoehybrid: tied,
+};
+
+/** The architecture with its layers in another order, where the engine reads that order from the file. */
+function relaid(random: Random, architecture: Architecture): Architecture {
+  return RELAID[architecture.type]?.(random, architecture) ?? architecture;
+}
+
+const RELAID: Readonly<Record<string, (random: Random, architecture: Architecture) => Architecture>> = {
+  qwen3_next: (random, architecture) => {
+    const linear = Array.from({ length: random.whole(1, 5) }, () => ['linear', 'moe']);
+    return { ...architecture, layers: [{ repeat: 12, pattern: [...linear, ['attention', 'moe']] }] };
+  },
+  granitemoehybrid: (random, { rope: _, ...architecture }) => {
+    const { attention, mamba, moe } = architecture.blocks;
+    const turns = random.chance(0.5);
+    const feedForward = random.chance(0.3) ? ({ kind: 'dense', intermediateSize: 1024 } as const) : moe!;
+    const mixers = Array.from({ length: random.whole(2, 9) }, () =>
+      random.chance(0.3) ? 'attention' : 'mamba',
+    );
+    const { rope: __, ...turning } = attention as BlockOf<'full'>;
+    return {
+      ...architecture,
+      ...(turns && { rope: { theta: 10_000 } }),
+      blocks: { attention: turns ? turning : attention!, mamba: mamba!, inner: feedForward },
+      layers: [{ repeat: 4, pattern: ['mamba', 'attention', ...mixers].map((mixer) => [mixer, 'inner']) }],
+    };
+  },
+};
+
+function drawHeads(random: Random): Shape['heads'] {
+  const kvHeads = random.whole(1, 8);
+  return {
+    heads: kvHeads * random.whole(1, 8),
+    kvHeads,
+    headDim: random.pick([32, 64, 80, 96, 128, 128, 192, 256]),
+  };
+}
+
+function ropeOf(rope: NonNullable<Architecture['rope']>, { heads }: Shape): Architecture['rope'] {
+  return rope.dim ? { ...rope, dim: heads.headDim / 2 } : rope;
+}
+
+/** Some layers; with 26 or 27 of them, latent attention is read as that of a smaller family. */
+function repeatsOf(random: Random, architecture: Architecture, run: Architecture['layers'][number]): number {
+  const most = Math.min(run.repeat ?? 1, Math.ceil(24 / run.pattern.length));
+  const latent = Object.values(architecture.blocks).some(({ kind }) => kind === 'latent');
+  return latent ? random.scaled(1, Math.min(most, 12)) : random.scaled(1, most);
+}
+
+type Redraw<K extends Block['kind']> = (random: Random, block: BlockOf<K>, shape: Shape) => BlockOf<K>;
+
+/** Kinds without a line stay as they are. */
+const REDRAWS: { readonly [K in Block['kind']]?: Redraw<K> } = {
+  full: (_, block, { heads, extras }) => ({ ...block, ...heads, ...attentionExtras(extras) }),
+  sliding: (random, block, { heads }) => ({ ...block, ...heads, window: random.scaled(16, 8192) }),
+  // The window of chunked layers is built into the engine.
+  chunked: (_, block, { heads }) => ({ ...block, ...heads }),
+  latent: (random, block) => ({
+    ...block,
+    heads: random.whole(1, 64),
+    queryRank: 64 * random.whole(1, 24),
+    kvRank: 64 * random.whole(1, 10),
+    nopeDim: 32 * random.whole(1, 6),
+    ropeDim: random.pick([32, 64]),
+    valueDim: 32 * random.whole(1, 6),
+  }),
+  gatedDeltaNet: (random, block) => {
+    const keyHeads = random.whole(1, 16);
+    const dim = random.pick([64, 128]);
+    return { ...block, keyHeads, valueHeads: keyHeads * random.pick([1, 2, 4]), keyDim: dim, valueDim: dim };
+  },
+  // `src/models/granite-hybrid.cpp`: the inner width is twice the hidden size.
+  mamba2: (random, block, { hiddenSize }) => {
+    const headDim = random.pick([32, 64]);
+    return { ...block, headDim, heads: (2 * hiddenSize) / headDim, stateDim: random.pick([64, 128]) };
+  },
+  dense: (random, block) => ({ ...block, intermediateSize: 32 * random.scaled(4, 900) }),
+  moe: drawExperts,
+};
+
+const redrawn = (random: Random, block: Block, shape: Shape): Block =>
+  (REDRAWS[block.kind] as Redraw<Block['kind']> | undefined)?.(random, block, shape) ?? block;
+
+const attentionExtras = ({ bias, qkNorm }: Extras) => ({ ...(bias && { bias }), ...(qkNorm && { qkNorm }) });
+
+/** The shared expert stays as many times as wide as a routed one. */
+function drawExperts(random: Random, block: BlockOf<'moe'>): BlockOf<'moe'> {
+  const { groups, shared } = block;
+  const inGroup = random.whole(2, 24);
+  const experts = groups ? groups.count * inGroup : random.scaled(2, 256);
+  const choosable = groups ? groups.active * inGroup : experts;
+  const intermediateSize = 32 * random.scaled(2, 300);
+  const times = shared ? shared.intermediateSize / block.intermediateSize : 0;
+  return {
+    ...block,
+    experts,
+    activeExperts: random.whole(1, Math.min(choosable, 12)),
+    intermediateSize,
+    ...(shared && { shared: { ...shared, intermediateSize: times * intermediateSize } }),
+  };
+}
