@@ -7,6 +7,8 @@ export default defineConfig({
   test: {
     environment: 'node',
     include: ['test/**/*.test.ts'],
+    // A property plans hundreds of deployments, each with graphs of its own.
+    testTimeout: 30_000,
     exclude: [...configDefaults.exclude, 'test/oracle/**', 'test/browser/**'],
     globalSetup: existsSync(setup) ? [setup] : [],
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text'] },
