@@ -4,6 +4,7 @@ import { type Setup, setups } from './core/setups.js';
 import { type Sheet, sheetOf } from './core/sheet.js';
 import { withContext } from './core/solve/variations.js';
 import { candidatesOf } from './devices.js';
+import { InputError } from './errors.js';
 import { inUsualQuants, type Planner } from './planner.js';
 import type { Model } from './schema/model.js';
 import type { Request } from './schema/request.js';
@@ -23,19 +24,23 @@ export type ModelSheet = Model &
   Sheet & {
     readonly activePublished?: string;
     readonly familyMembers: readonly string[];
+    /** Empty where the engine does not load the model. */
     readonly grid: readonly ContextRow[];
-    readonly hardware: {
+    /** Absent where the engine does not load the model. */
+    readonly hardware?: {
       readonly quant: string;
       readonly contextTokens: number;
       readonly setups: readonly Setup[];
     };
+    /** What the engine does not understand of it. */
+    readonly notPlanned?: string;
   };
 
 /**
  * One model's full sheet.
  *
  * @param request the model, and for the hardware perhaps a weight format and a context
- * @throws InputError for an unknown model, or one that the engine does not load
+ * @throws InputError for an unknown model
  */
 export async function modelSheet(planner: Planner, request: Request): Promise<ModelSheet> {
   const model = await planner.model(request.model);
@@ -45,9 +50,26 @@ export async function modelSheet(planner: Planner, request: Request): Promise<Mo
     ...sheetOf(model),
     ...(active ? { activePublished: active } : {}),
     familyMembers: familyOf(planner, model),
-    grid: await gridOf(planner, model, request.model),
-    hardware: await hardwareOf(planner, request),
+    ...(await plannedOf(planner, model, request)),
   };
+}
+
+/** What needs plans. A model that the engine does not understand has a sheet all the same. */
+async function plannedOf(
+  planner: Planner,
+  model: Model,
+  request: Request,
+): Promise<Pick<ModelSheet, 'grid' | 'hardware' | 'notPlanned'>> {
+  try {
+    return {
+      grid: await gridOf(planner, model, request.model),
+      hardware: await hardwareOf(planner, request),
+    };
+  } catch (error) {
+    if (error instanceof InputError && error.code === 'not-understood')
+      return { grid: [], notPlanned: String(error.args.field) };
+    throw error;
+  }
 }
 
 function familyOf({ catalog }: Planner, { id, family }: Model): string[] {
@@ -72,7 +94,7 @@ async function gridOf(planner: Planner, model: Model, name: string): Promise<Con
   });
 }
 
-async function hardwareOf(planner: Planner, request: Request): Promise<ModelSheet['hardware']> {
+async function hardwareOf(planner: Planner, request: Request): Promise<NonNullable<ModelSheet['hardware']>> {
   const { prepared, question } = await planner.ask(request);
   const answer = plan(prepared, question);
   const found = setups(prepared, question, answer, candidatesOf(planner.catalog, question.engine));

@@ -97,7 +97,7 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
         quant: quant.id,
         devices: devices.planned,
       },
-      notes: [...choice.notes, ...devices.notes],
+      notes: [...(spec.importNotes ?? []), ...choice.notes, ...devices.notes],
     };
   };
 

@@ -56,7 +56,8 @@ function cachePerToken(uses: readonly BlockUse[]): Sheet['cacheBytesPerToken'] {
   for (const { block, layers } of uses) {
     const cache = cacheOf(block);
     if (!cache?.grows) continue;
-    const bytes = layers * HALF * (cache.keyElements + cache.valueElements);
+    const elements = (cache.keyElements + cache.valueElements) / (cache.tokensPerEntry ?? 1);
+    const bytes = layers * HALF * elements;
     parts.set(cache.part, (parts.get(cache.part) ?? 0) + bytes);
   }
   return [...parts].map(([part, bytes]) => ({ part, bytes }));

@@ -29,6 +29,14 @@ const EXPECTED: Record<string, string> = {
   switch: 'It is a switch: leave the value out, or say true or false.',
 };
 
+function notUnderstood({ path, what, field, engine, missing }: ErrorArgs): string {
+  if (what)
+    return `${text(path)} is ${text(what)}${field ? ` (${text(field)})` : ''}, which is not read yet.`;
+  const where = path ? `${text(path)}: ` : '';
+  if (missing) return `${where}${text(field)} is missing, and nothing says what to take for it.`;
+  return `${where}${text(field)} is not understood${engine ? ` for ${text(engine)}` : ''}.`;
+}
+
 /** The words for every way a question can be wrong: one line each. */
 const ERRORS: Record<ErrorCode, (args: ErrorArgs) => Words> = {
   'unknown-model': (args) => ({
@@ -145,13 +153,17 @@ const ERRORS: Record<ErrorCode, (args: ErrorArgs) => Words> = {
     hint: 'Give a file that `--write-baseline` wrote, or a git ref such as main; in CI, fetch it first (fetch-depth: 0).',
   }),
   'not-understood': (args) => ({
-    message: args.what
-      ? `${text(args.path)} is ${text(args.what)}${args.field ? ` (${text(args.field)})` : ''}, which is not read yet.`
-      : `${text(args.field)} is not understood${args.engine ? ` for ${text(args.engine)}` : ''}.`,
+    message: notUnderstood(args),
     hint: 'Plan a model of the catalogue, or write its geometry as a spec: `llmspec schema model`.',
   }),
-  network: (args) => ({ message: text(args.problem), hint: 'Try again, or plan a model of the catalogue.' }),
-  offline: (args) => ({ message: text(args.problem), hint: 'Leave --offline out to ask the hub.' }),
+  network: (args) => ({
+    message: text(args.problem),
+    hint: text(args.hint) || 'Try again, or plan a model of the catalogue.',
+  }),
+  offline: (args) => ({
+    message: text(args.problem),
+    hint: 'Leave --offline and HF_HUB_OFFLINE out to ask the hub.',
+  }),
   bug: (args) => ({
     message: `Something is wrong in llmspec itself: ${text(args.problem)}`,
     hint: 'Please report it with the command you ran; LLMSPEC_DEBUG=1 shows where it happened.',
@@ -165,6 +177,10 @@ type NoteArgs = Readonly<Record<string, unknown>>;
 
 /** The words for every note of a plan: one line each. */
 const NOTES: Record<string, (args: NoteArgs) => string> = {
+  'plain-decoder': (args) =>
+    `The model_type ${text(args.type)} is not known: its config was read as a plain decoder such as Llama${args.embeddings === 'assumed' ? ', with a head of its own' : ''}.`,
+  'context-not-said': (args) =>
+    `The config does not say how many tokens the model holds: ${tokens(args.tokens)}, the default of its class, was taken.`,
   'quant-alias': (args) => `${text(args.asked)} means ${text(args.name)} in ${text(args.engine)}.`,
   'quant-default': (args) => `No weight format was given: ${text(args.name)}.`,
   'gpu-board': (args) => `${text(args.asked)} was taken as ${text(args.id)}: ${text(args.boards)}.`,

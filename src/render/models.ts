@@ -1,10 +1,11 @@
 import type { ModelSheet } from '../model-sheet.js';
 import type { ModelEntry } from '../schema/catalog.js';
-import type { Block as LayerBlock, Vision } from '../schema/model.js';
+import type { Block as LayerBlock, Tower, Vision } from '../schema/model.js';
 import { formatBytes } from '../units/bytes.js';
 import { formatCount, grouped } from '../units/numbers.js';
 import { formatTokens } from '../units/tokens.js';
 import type { Block, Document, Table } from './document.js';
+import { noteWords } from './messages.js';
 import { PART_NAMES } from './plan.js';
 
 /** The catalogue, or what a query left of it. */
@@ -35,22 +36,24 @@ export function modelsPage(models: readonly ModelEntry[], query: readonly string
 
 /** One model's sheet: what a model page has, and what it lacks. */
 export function modelPage(sheet: ModelSheet): Document {
-  const grid = gridTable(sheet);
+  const roles = rolesTable(sheet);
+  const grid = sheet.grid.length > 0 ? gridTable(sheet) : undefined;
   return {
     headline: `${sheet.name} (${sheet.id})`,
     blocks: [
       ...(sheet.about ? [{ lines: [sheet.about] }] : []),
       factsTable(sheet),
       { title: 'Architecture', lines: architectureLines(sheet) },
-      rolesTable(sheet),
-      grid,
-      hardwareTable(sheet),
+      roles,
+      ...(grid ? [grid] : []),
+      ...(sheet.hardware ? [hardwareTable(sheet.hardware)] : []),
+      ...notesBlocks(sheet),
       benchmarksTable(sheet),
       disputedBlock(sheet),
       namesBlock(sheet),
       sourcesBlock(sheet),
     ],
-    csv: grid,
+    csv: grid ?? roles,
   };
 }
 
@@ -137,8 +140,10 @@ function shapeFacts(sheet: ModelSheet): Fact[] {
   ];
 }
 
-const normWords = ({ epsilon, placement }: ModelSheet['architecture']['norm']): string =>
-  `RMSNorm, epsilon ${epsilon}${placement === 'sandwich' ? ', before and after each block' : ''}`;
+const normWords = ({ epsilon, placement, bias }: ModelSheet['architecture']['norm']): string =>
+  `${bias ? 'LayerNorm' : 'RMSNorm'}, epsilon ${epsilon}${PLACEMENTS[placement ?? 'pre']}`;
+
+const PLACEMENTS = { pre: '', sandwich: ', before and after each block', post: ', after each block' };
 
 const words = (published: string | undefined): string => (published ? `; maker's figure ${published}` : '');
 
@@ -178,7 +183,14 @@ const MIXERS: Record<string, (block: LayerBlock) => string> = {
   sliding: groupedQuery,
   chunked: groupedQuery,
   latent: () => 'multi-head latent attention (MLA)',
+  cross: () => 'cross-attention',
+  indexer: () => 'sparse, chosen by an indexer',
+  shared: () => 'attention with one shared key-value head',
+  compressor: () => 'compressed entries',
   gatedDeltaNet: () => 'gated delta net (linear)',
+  kda: () => 'Kimi delta attention (linear)',
+  lightning: () => 'lightning attention (linear)',
+  mamba1: () => 'Mamba (state space)',
   mamba2: () => 'Mamba-2 (state space)',
 };
 
@@ -194,8 +206,17 @@ const SHAPES: { [K in LayerBlock['kind']]: (block: Extract<LayerBlock, { kind: K
   chunked: (block) => `attention in chunks of ${grouped(block.window)} tokens, ${headWords(block)}`,
   latent: ({ heads, kvRank, ropeDim, queryRank }) =>
     `latent attention, ${heads} heads, latent ${kvRank} + ${ropeDim} rotary${queryRank ? `, query rank ${queryRank}` : ''}`,
+  cross: (block) => `cross-attention to at most ${grouped(block.memoryTokens)} tokens, ${headWords(block)}`,
+  indexer: ({ heads, headDim, ratio }) =>
+    `indexer, ${heads} heads of ${headDim}${ratio ? `, one key for ${ratio} tokens` : ''}`,
+  shared: ({ heads, headDim, window }) =>
+    `attention over ${grouped(window)} tokens, ${heads} query heads and one shared key-value head of ${headDim}`,
+  compressor: ({ headDim, ratio }) => `compressor, one entry of ${headDim} for ${ratio} tokens`,
   gatedDeltaNet: ({ keyHeads, valueHeads, keyDim }) =>
     `gated delta net, ${keyHeads} key and ${valueHeads} value heads of ${keyDim}`,
+  kda: ({ heads, headDim }) => `Kimi delta attention, ${heads} heads of ${headDim}`,
+  lightning: ({ heads, headDim }) => `lightning attention, ${heads} heads of ${headDim}`,
+  mamba1: ({ innerSize, stateDim }) => `Mamba, ${grouped(innerSize)} channels, state ${stateDim}`,
   mamba2: ({ heads, headDim, stateDim }) => `Mamba-2, ${heads} heads of ${headDim}, state ${stateDim}`,
   dense: ({ intermediateSize }) => `dense feed-forward, width ${grouped(intermediateSize)}`,
   moe: ({ experts, activeExperts, intermediateSize, shared }) =>
@@ -218,12 +239,18 @@ function architectureLines({ mixers, feedForwards, architecture, layers }: Model
     return `- ${count} of ${layers} layers: ${shape(block)}`;
   });
   if (architecture.vision) lines.push(`- ${visionWords(architecture.vision)}`);
+  const { vision, audio } = architecture.towers ?? {};
+  if (vision) lines.push(`- ${towerWords('vision', vision)}`);
+  if (audio) lines.push(`- ${towerWords('audio', audio)}`);
   if (architecture.mtp)
     lines.push(
       `- ${architecture.mtp.modules} module for multi-token prediction${architecture.mtp.ownEmbedding ? ', with its own embedding and head' : ''}`,
     );
   return lines;
 }
+
+const towerWords = (name: string, { layers, hiddenSize }: Tower): string =>
+  `${name} tower: ${layers} layers, width ${grouped(hiddenSize)}, with a projector`;
 
 const visionWords = ({ layers, hiddenSize, imageSize, patchSize }: Vision): string =>
   `vision tower: ${layers} layers, width ${grouped(hiddenSize)}, images of ${imageSize} in patches of ${patchSize}, with a projector`;
@@ -264,8 +291,16 @@ function gridTable({ grid }: ModelSheet): Table {
 
 const MOST_SETUPS = 12;
 
-function hardwareTable({ hardware }: ModelSheet): Table {
-  const { quant, contextTokens, setups } = hardware;
+/** What the import had to say, and why there is no memory in the sheet. */
+function notesBlocks({ importNotes = [], notPlanned }: ModelSheet): Block[] {
+  const lines = [
+    ...importNotes.map(({ code, args }) => `- ${noteWords(code, args)}`),
+    ...(notPlanned ? [`- Not planned in llama.cpp: ${notPlanned} is not understood.`] : []),
+  ];
+  return lines.length > 0 ? [{ title: 'Notes', lines }] : [];
+}
+
+function hardwareTable({ quant, contextTokens, setups }: NonNullable<ModelSheet['hardware']>): Table {
   return {
     title: `GPUs that would hold it: ${quant}, ${grouped(contextTokens)} tokens (-q and -c choose)`,
     columns: [

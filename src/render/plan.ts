@@ -25,11 +25,14 @@ export const PART_NAMES: Readonly<Record<string, string>> = {
   norms: 'norms',
   head: 'output head',
   vision: 'vision tower',
+  audio: 'audio tower',
   mtp: 'multi-token prediction',
   fullAttention: 'full attention',
   slidingWindow: 'sliding window',
   latent: 'latent (MLA)',
+  indexer: 'indexer keys',
   recurrentState: 'recurrent state',
+  crossAttention: 'cross-attention',
 };
 
 const nameOf = (id: string): string => PART_NAMES[id] ?? id;

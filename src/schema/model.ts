@@ -3,20 +3,32 @@ import { sources } from './sources.js';
 
 const count = z.number().int().positive();
 
+const RELEASED_FORMATS = [
+  ...['BF16', 'FP16', 'FP32', 'FP8', 'FP8-dynamic', 'FP8-block', 'W8A8', 'W4A16', 'W8A16', 'AWQ'],
+  ...['GPTQ-Int4', 'GPTQ-Int8', 'AutoRound-Int4', 'NVFP4', 'MXFP4', 'MXFP8', 'NF4', 'NF4-DQ', 'LLM.int8'],
+  ...['MLX-2bit', 'MLX-3bit', 'MLX-4bit', 'MLX-5bit', 'MLX-6bit', 'MLX-8bit', 'MLX-MXFP4', 'mixed'],
+] as const;
+
 // Mixers: what lets a token see the others.
 
 const heads = {
   heads: count,
   kvHeads: count,
   headDim: count,
+  /** Width of one value, where it is not `headDim`. */
+  valueDim: count.optional(),
+  /** The keys serve as values too: no matrix of their own, but a cache of their own. */
+  valueIsKey: z.literal(true).optional(),
+  /** Keys and values are those of an earlier layer: no cache, no matrices, and no norm unless `keyNorm`. */
+  sharedKv: z.union([z.literal(true), z.literal('keyNorm')]).optional(),
   /** Projections that carry a bias. */
   bias: z.enum(['qkv', 'qkvo']).optional(),
   /** Normalisation of queries and keys: one head at a time, or the whole width at once. */
   qkNorm: z.enum(['head', 'width']).optional(),
   /** One learned logit a head that attention may fall into. */
   sinks: z.literal(true).optional(),
-  /** A gate on the output, stored beside the queries: doubles the query projection. */
-  outputGate: z.literal(true).optional(),
+  /** A gate on the output: `true` as wide as the queries, whose projection it doubles; `head`: one number a head. */
+  outputGate: z.union([z.literal(true), z.literal('head')]).optional(),
   /** `false`: this mixer sees no positions. */
   rope: z.literal(false).optional(),
 };
@@ -34,6 +46,54 @@ const latent = z.strictObject({
   nopeDim: count,
   ropeDim: count,
   valueDim: count,
+  /** Biases on the two projections that narrow, and on the output. */
+  bias: z.literal(true).optional(),
+  /** A gate on the output, as wide as the values of all heads. */
+  outputGate: z.literal(true).optional(),
+  /** `false`: this mixer sees no positions. */
+  rope: z.literal(false).optional(),
+});
+
+/** Attention to the tokens of an image or of an encoder; each of its two outputs is weighed by one number. */
+const cross = z.strictObject({
+  kind: z.literal('cross'),
+  heads: count,
+  kvHeads: count,
+  headDim: count,
+  /** Tokens that one image or one encoder's input gives at most. */
+  memoryTokens: count,
+});
+
+/** What chooses the tokens that sparse attention beside it reads: small keys, one head of them. */
+const indexer = z.strictObject({
+  kind: z.literal('indexer'),
+  heads: count,
+  headDim: count,
+  /** Width of the latent that its queries come from; absent where they come from the layer's input. */
+  queryRank: count.optional(),
+  /** `norms`: normed queries and keys and no weights of the heads (MiniMax-M3). */
+  form: z.literal('norms').optional(),
+  /** One entry for so many tokens, made by a compressor of its own. */
+  ratio: count.optional(),
+});
+
+/** Attention over one key that is the value too and that all heads share, behind low ranks (DeepSeek-V4). */
+const shared = z.strictObject({
+  kind: z.literal('shared'),
+  heads: count,
+  headDim: count,
+  queryRank: count,
+  outputGroups: count,
+  outputRank: count,
+  window: count,
+});
+
+/** Makes one entry of `shared` attention out of `ratio` tokens; `overlap`: each entry reads two runs of them. */
+const compressor = z.strictObject({
+  kind: z.literal('compressor'),
+  headDim: count,
+  ratio: count,
+  overlap: z.literal(true).optional(),
 });
 
 const gatedDeltaNet = z.strictObject({
@@ -45,6 +105,29 @@ const gatedDeltaNet = z.strictObject({
   convKernel: count,
 });
 
+/** Kimi Delta Attention: a delta net whose decay is chosen channel by channel (arXiv:2510.26692). */
+const kda = z.strictObject({
+  kind: z.literal('kda'),
+  heads: count,
+  headDim: count,
+  convKernel: count,
+});
+
+/** Lightning attention: linear attention with a decay, one matrix of state a head (arXiv:2501.08313). */
+const lightning = z.strictObject({ kind: z.literal('lightning'), heads: count, headDim: count });
+
+/** Mamba (arXiv:2312.00752), with norms on its inner time steps, B and C as Jamba has them. */
+const mamba1 = z.strictObject({
+  kind: z.literal('mamba1'),
+  innerSize: count,
+  stateDim: count,
+  timeRank: count,
+  convKernel: count,
+  innerNorms: z.literal(true).optional(),
+  convBias: z.literal(false).optional(),
+  bias: z.literal(true).optional(),
+});
+
 const mamba2 = z.strictObject({
   kind: z.literal('mamba2'),
   heads: count,
@@ -52,11 +135,22 @@ const mamba2 = z.strictObject({
   stateDim: count,
   groups: count,
   convKernel: count,
+  convBias: z.literal(false).optional(),
+  /** Biases on the projections in and out. */
+  bias: z.literal(true).optional(),
 });
 
-// Feed-forwards: what a token goes through alone. All are gated: gate, up and down.
+// Feed-forwards: what a token goes through alone. Gate, up and down, where `gate` does not say otherwise.
 
-const dense = z.strictObject({ kind: z.literal('dense'), intermediateSize: count });
+const dense = z.strictObject({
+  kind: z.literal('dense'),
+  intermediateSize: count,
+  /** `false`: up and down alone. */
+  gate: z.literal(false).optional(),
+  bias: z.literal(true).optional(),
+  /** Trained numbers of the activation function. */
+  activationParameters: count.optional(),
+});
 
 const moe = z
   .strictObject({
@@ -65,29 +159,45 @@ const moe = z
     activeExperts: count,
     /** Width of one routed expert. */
     intermediateSize: count,
+    /** `false`: experts, shared ones too, are up and down alone. */
+    gate: z.literal(false).optional(),
     /** Biases on the router and on every expert matrix. */
     bias: z.literal(true).optional(),
+    /** Routed experts work on a narrower copy of the hidden state, of this width, with a projection in and out. */
+    latentSize: count.optional(),
+    /** Experts without weights that the router may choose too. */
+    zeroExperts: count.optional(),
+    /** A table that sends each token of the vocabulary to its experts stands in for the choice: a buffer. */
+    tokenTable: z.literal(true).optional(),
+    /** Trained scales of the router's input and of each expert (Gemma 4). */
+    routerScales: z.literal(true).optional(),
     /** Experts are chosen within the best groups alone. */
     groups: z.strictObject({ count, active: count }).optional(),
-    /** A correction that steers the choice of experts: a buffer, no parameter. */
-    routerCorrection: z.literal(true).optional(),
+    /** A correction that steers the choice of experts: a buffer, no parameter; `trained`: a parameter. */
+    routerCorrection: z.union([z.literal(true), z.literal('trained')]).optional(),
     /** The expert that every token visits; `gate` weighs its output. */
     shared: z.strictObject({ intermediateSize: count, gate: z.literal(true).optional() }).optional(),
   })
   .refine(({ experts, activeExperts }) => activeExperts <= experts, 'more active experts than there are');
 
-export const mixer = z.discriminatedUnion('kind', [full, sliding, chunked, latent, gatedDeltaNet, mamba2]);
-export const feedForward = z.discriminatedUnion('kind', [dense, moe]);
-const block = z.discriminatedUnion('kind', [
+const mixers = [
   full,
   sliding,
   chunked,
   latent,
+  cross,
+  indexer,
+  shared,
+  compressor,
   gatedDeltaNet,
+  kda,
+  lightning,
+  mamba1,
   mamba2,
-  dense,
-  moe,
-]);
+] as const;
+export const mixer = z.discriminatedUnion('kind', mixers);
+export const feedForward = z.discriminatedUnion('kind', [dense, moe]);
+const block = z.discriminatedUnion('kind', [...mixers, dense, moe]);
 
 /** One layer: names of blocks in sequence; a list inside the list runs side by side on one input. */
 const layer = z.array(z.union([z.string().min(1), z.array(z.string().min(1)).min(2)])).min(1);
@@ -115,6 +225,15 @@ const vision = z
     'the image is no whole number of patches',
   );
 
+/** A tower of any other build, its projector included: every tensor by name, with how many equal ones there are. */
+const tower = z.strictObject({
+  layers: count,
+  hiddenSize: count,
+  tensors: z
+    .array(z.strictObject({ name: z.string().min(1), shape: z.array(count).min(1), count: count.optional() }))
+    .min(1),
+});
+
 /** Modules that predict further tokens: a projection of two hidden states, then one layer. */
 const mtp = z.strictObject({
   modules: count,
@@ -124,7 +243,7 @@ const mtp = z.strictObject({
 });
 
 const ropeScaling = z.strictObject({
-  kind: z.enum(['llama3', 'yarn', 'linear']),
+  kind: z.enum(['llama3', 'yarn', 'linear', 'dynamic', 'longrope']),
   factor: z.number().positive(),
   originalTokens: count.optional(),
 });
@@ -141,9 +260,19 @@ export const architectureSchema = z
     activation: z.enum(['silu', 'gelu', 'swigluoai']).optional(),
     norm: z.strictObject({
       epsilon: z.number().positive(),
-      /** `sandwich`: before and after every block. */
-      placement: z.enum(['pre', 'sandwich']).optional(),
+      /** `sandwich`: before and after every block; `post`: only after it. */
+      placement: z.enum(['pre', 'sandwich', 'post']).optional(),
+      /** Weights and biases: a layer norm. */
+      bias: z.literal(true).optional(),
     }),
+    /** The head has a bias. */
+    headBias: z.literal(true).optional(),
+    /** Rows of the embedding table that the head lacks. */
+    extraRows: count.optional(),
+    /** A second table, a piece of it for every layer, that joins the stack in each layer (Gemma 4). */
+    layerEmbedding: z.strictObject({ vocabSize: count, dim: count }).optional(),
+    /** Copies of the residual stream that run side by side and are mixed around every block (arXiv:2512.24880). */
+    residualStreams: count.optional(),
     /** Absent: no layer sees positions by rotation. */
     rope: z
       .strictObject({ theta: z.number().positive(), dim: count.optional(), scaling: ropeScaling.optional() })
@@ -157,6 +286,8 @@ export const architectureSchema = z
       .optional(),
     mtp: mtp.optional(),
     vision: vision.optional(),
+    /** Towers that `vision` cannot say. */
+    towers: z.strictObject({ vision: tower.optional(), audio: tower.optional() }).optional(),
   })
   .refine(
     ({ vocabSize, paddingRows = 0 }) => paddingRows < vocabSize,
@@ -219,8 +350,8 @@ export const modelSchema = z.strictObject({
   }),
   /** Releases with the same geometry that hold another number of tokens. */
   variants: z.array(z.strictObject({ hubIds: z.array(hubId).min(1), nativeContext: count })).optional(),
-  /** Weight format of the released checkpoint. */
-  releasedFormat: z.enum(['BF16', 'FP16', 'FP8-block', 'MXFP4']).optional(),
+  /** Weight format of the released checkpoint; `mixed`: its config says it module by module. */
+  releasedFormat: z.enum(RELEASED_FORMATS).optional(),
   published: z
     .strictObject({
       totalParameters: count.optional(),
@@ -246,5 +377,16 @@ export type FeedForward = z.infer<typeof feedForward>;
 export type Block = Mixer | FeedForward;
 export type Layer = z.infer<typeof layer>;
 export type Vision = z.infer<typeof vision>;
+export type Tower = z.infer<typeof tower>;
+/** Something to know about a model that was imported; the words are in `render/messages.ts`. */
+export interface ImportNote {
+  readonly code: string;
+  readonly args: Readonly<Record<string, string | number>>;
+}
+
 /** A model whose geometry is at hand. */
-export type Model = Omit<ModelFile, 'architecture' | 'id'> & { id: string; architecture: Architecture };
+export type Model = Omit<ModelFile, 'architecture' | 'id'> & {
+  id: string;
+  architecture: Architecture;
+  importNotes?: readonly ImportNote[];
+};

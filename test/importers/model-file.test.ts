@@ -1,16 +1,6 @@
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { openCatalog } from '../../src/catalog/index.js';
 import { readModelFile } from '../../src/importers/model-file.js';
@@ -152,7 +142,7 @@ describe('a file that is no spec', () => {
   test.each([
     [
       'a key too many in a block',
-      { ...SPEC.architecture.blocks, dense: { kind: 'dense', intermediateSize: 512, bias: true } },
+      { ...SPEC.architecture.blocks, dense: { kind: 'dense', intermediateSize: 512, width: 512 } },
     ],
     [
       'a kind of block that is not there',
@@ -193,29 +183,15 @@ describe('a file that is not understood yet', () => {
     const path = write(content, name);
     await expect(read(path)).rejects.toThrow(refusal('not-understood', { path, what: 'a GGUF file' }));
   });
-
-  test.each([
-    [
-      'architectures',
-      { architectures: ['LlamaForCausalLM'], model_type: 'llama' },
-      'architectures LlamaForCausalLM',
-    ],
-    ['several', { architectures: ['A', 'B'] }, 'architectures A, B'],
-    ['a model_type alone', { model_type: 'llama' }, 'architectures llama'],
-  ])('a config of a hub is known by its %s, which the error names', async (_, config, field) => {
-    const path = write({ hidden_size: 8, ...config });
-    await expect(read(path)).rejects.toThrow(
-      refusal('not-understood', { path, what: 'a Hugging Face config', field }),
-    );
-  });
 });
 
 describe('a folder', () => {
   const folderWith = (name: string, content: unknown) => join(write(content, name), '..');
 
   test('with a config.json is read by it', async () => {
-    await expect(read(folderWith('config.json', { architectures: ['LlamaForCausalLM'] }))).rejects.toThrow(
-      refusal('not-understood', { field: 'architectures LlamaForCausalLM' }),
+    const config = { architectures: ['SoundForCausalLM'], model_type: 'sound' };
+    await expect(read(folderWith('config.json', config))).rejects.toThrow(
+      refusal('not-understood', { field: 'model_type "sound"' }),
     );
   });
 
@@ -278,41 +254,5 @@ describe('a name that may be a path', () => {
     await expect(createPlanner().model('maverik')).rejects.toThrow(
       refusal('unknown-model', { name: 'maverik' }),
     );
-  });
-});
-
-const CONFIGS = new URL('../../../shared/models/configs/', import.meta.url);
-
-interface Config {
-  readonly path: string;
-  readonly value: { readonly architectures?: readonly string[]; readonly model_type?: string };
-}
-
-/** Configs of the hub that are JSON: Python writes `Infinity` too. */
-function realConfigs(): Config[] {
-  const root = fileURLToPath(CONFIGS);
-  if (!pathExists(root)) return [];
-  const names = readdirSync(root).filter((name) => !name.includes('hf_quant_config'));
-  return names.flatMap((name) => {
-    const text = readFileSync(join(root, name), 'utf8');
-    return /\bInfinity\b/.test(text) ? [] : [{ path: join(root, name), value: JSON.parse(text) }];
-  });
-}
-
-const configs = realConfigs();
-
-describe.skipIf(configs.length === 0)('real configs (skipped where ../shared is absent)', () => {
-  test('are all known as such, never as wrong files', async () => {
-    const wrong = await Promise.all(
-      configs.map(async ({ path, value }) => {
-        const field = `architectures ${value.architectures?.join(', ') ?? value.model_type}`;
-        const error = await read(path).catch((thrown) => thrown);
-        return error.code === 'not-understood' && error.args.field === field
-          ? []
-          : [`${path}: ${error.code} ${JSON.stringify(error.args)}`];
-      }),
-    );
-    expect(configs.length).toBeGreaterThan(200);
-    expect(wrong.flat()).toEqual([]);
   });
 });

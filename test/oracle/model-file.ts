@@ -71,7 +71,7 @@ function attentionKeys({ block }: Spec): Metadata {
     'attention.head_count': heads.heads,
     'attention.head_count_kv': heads.kvHeads,
     'attention.key_length': heads.headDim,
-    'attention.value_length': heads.headDim,
+    'attention.value_length': heads.valueDim ?? heads.headDim,
     ...(sliding && { 'attention.sliding_window': sliding.window }),
   };
 }

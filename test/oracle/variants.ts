@@ -150,6 +150,12 @@ const redrawn = (random: Random, block: Block, shape: Shape): Block =>
 
 const attentionExtras = ({ bias, qkNorm }: Extras) => ({ ...(bias && { bias }), ...(qkNorm && { qkNorm }) });
 
+/**
+ * The engine's graph has room for eight operations a tensor (`graph_max_nodes`), and each active expert takes two: a
+ * variant has no more of them than its model, or these.
+ */
+const LEAST_ACTIVE = 4;
+
 /** The shared expert stays as many times as wide as a routed one. */
 function drawExperts(random: Random, block: BlockOf<'moe'>): BlockOf<'moe'> {
   const { groups, shared } = block;
@@ -161,7 +167,7 @@ function drawExperts(random: Random, block: BlockOf<'moe'>): BlockOf<'moe'> {
   return {
     ...block,
     experts,
-    activeExperts: random.whole(1, Math.min(choosable, 12)),
+    activeExperts: random.whole(1, Math.min(choosable, Math.max(block.activeExperts, LEAST_ACTIVE))),
     intermediateSize,
     ...(shared && { shared: { ...shared, intermediateSize: times * intermediateSize } }),
   };

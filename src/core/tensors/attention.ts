@@ -3,39 +3,41 @@ import type { Part } from './index.js';
 
 type Attention = Extract<Block, { kind: 'full' | 'sliding' | 'chunked' }>;
 
+/** A tensor of a layer's attention. */
+export const attentionPart = (name: string, shape: number[]): Part => ({
+  name: `self_attn.${name}`,
+  role: 'attention',
+  shape,
+});
+
 /**
  * Grouped-query attention: queries for every head, keys and values for every group, one projection back.
- * An output gate is stored beside the queries and doubles their rows.
+ * An output gate is stored beside the queries and doubles their rows, or has one row a head.
  */
 export function attention(block: Attention, { hiddenSize }: Architecture): Part[] {
-  const { heads, kvHeads, headDim } = block;
-  const part = (name: string, shape: number[]): Part => ({
-    name: `self_attn.${name}`,
-    role: 'attention',
-    shape,
-  });
-  const queryRows = heads * headDim * (block.outputGate ? 2 : 1);
-  const kvRows = kvHeads * headDim;
+  const { heads, kvHeads, headDim, valueDim = headDim } = block;
+  const rows = {
+    q_proj: heads * headDim * (block.outputGate === true ? 2 : 1),
+    k_proj: block.sharedKv ? 0 : kvHeads * headDim,
+    v_proj: block.sharedKv || block.valueIsKey ? 0 : kvHeads * valueDim,
+  };
+  const inputs = Object.entries(rows).filter(([, count]) => count > 0);
   const parts = [
-    part('q_proj.weight', [queryRows, hiddenSize]),
-    part('k_proj.weight', [kvRows, hiddenSize]),
-    part('v_proj.weight', [kvRows, hiddenSize]),
-    part('o_proj.weight', [hiddenSize, heads * headDim]),
+    ...inputs.map(([name, count]) => attentionPart(`${name}.weight`, [count, hiddenSize])),
+    attentionPart('o_proj.weight', [hiddenSize, heads * valueDim]),
   ];
-  if (block.bias)
-    parts.push(
-      part('q_proj.bias', [queryRows]),
-      part('k_proj.bias', [kvRows]),
-      part('v_proj.bias', [kvRows]),
-    );
-  if (block.bias === 'qkvo') parts.push(part('o_proj.bias', [hiddenSize]));
-  if (block.qkNorm) {
-    const width = block.qkNorm === 'width';
-    parts.push(
-      part('q_norm.weight', [width ? heads * headDim : headDim]),
-      part('k_norm.weight', [width ? kvRows : headDim]),
-    );
-  }
-  if (block.sinks) parts.push(part('sinks', [heads]));
+  if (block.bias) parts.push(...inputs.map(([name, count]) => attentionPart(`${name}.bias`, [count])));
+  if (block.bias === 'qkvo') parts.push(attentionPart('o_proj.bias', [hiddenSize]));
+  parts.push(...norms(block));
+  if (block.sinks) parts.push(attentionPart('sinks', [heads]));
+  if (block.outputGate === 'head') parts.push(attentionPart('g_proj.weight', [heads, hiddenSize]));
   return parts;
+}
+
+function norms({ qkNorm, heads, kvHeads, headDim, sharedKv }: Attention): Part[] {
+  if (!qkNorm) return [];
+  const width = qkNorm === 'width';
+  const queries = attentionPart('q_norm.weight', [width ? heads * headDim : headDim]);
+  const keys = attentionPart('k_norm.weight', [width ? kvHeads * headDim : headDim]);
+  return sharedKv === true ? [queries] : [queries, keys];
 }

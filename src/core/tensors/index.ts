@@ -1,11 +1,20 @@
 import type { Architecture, Block } from '../../schema/model.js';
 import { attention } from './attention.js';
+import { compressor } from './compressor.js';
+import { cross } from './cross.js';
 import { dense } from './dense.js';
 import { gatedDeltaNet } from './gated-delta-net.js';
+import { indexer } from './indexer.js';
+import { kda } from './kda.js';
 import { latent } from './latent.js';
+import { layerEmbedding, layerInput, streamMixing } from './layer-extras.js';
+import { lightning } from './lightning.js';
+import { mamba1 } from './mamba1.js';
 import { mamba2 } from './mamba2.js';
 import { moe } from './moe.js';
+import { shared } from './shared.js';
 import { type Steps, stackOf, stepsOf } from './stack.js';
+import { towerParts } from './tower.js';
 import { visionParts } from './vision.js';
 
 export type Role =
@@ -19,6 +28,7 @@ export type Role =
   | 'norms'
   | 'head'
   | 'vision'
+  | 'audio'
   | 'mtp';
 
 /** What a block brings: tensors named inside their layer. */
@@ -53,7 +63,14 @@ const BLOCKS: { [K in Block['kind']]: PartsOf<K> } = {
   sliding: attention,
   chunked: attention,
   latent,
+  cross,
+  indexer,
+  shared,
+  compressor,
   gatedDeltaNet,
+  kda,
+  lightning,
+  mamba1,
   mamba2,
   dense,
   moe,
@@ -82,10 +99,7 @@ export interface TensorLayout {
  * @throws InputError `bad-file` where a layer names a block that the spec lacks
  */
 export function layoutOf(architecture: Architecture): TensorLayout {
-  const { hiddenSize, vocabSize, tiedEmbeddings } = architecture;
-  const head: Part[] = tiedEmbeddings
-    ? []
-    : [{ name: 'lm_head.weight', role: 'head', shape: [vocabSize, hiddenSize] }];
+  const { hiddenSize, vocabSize, extraRows = 0 } = architecture;
   const made = new Map<Steps, Part[]>();
   const layers = stackOf(architecture).map((steps) => {
     const parts = made.get(steps) ?? layerParts(steps, architecture);
@@ -93,12 +107,30 @@ export function layoutOf(architecture: Architecture): TensorLayout {
     return parts;
   });
   return {
-    embedding: [{ name: 'embed_tokens.weight', role: 'embedding', shape: [vocabSize, hiddenSize] }],
+    embedding: [
+      { name: 'embed_tokens.weight', role: 'embedding', shape: [vocabSize + extraRows, hiddenSize] },
+      ...layerEmbedding(architecture, layers.length),
+    ],
     layers,
-    output: [{ name: 'norm.weight', role: 'norms', shape: [hiddenSize] }, ...head],
+    output: [
+      ...streamMixing(architecture, 'head', 'hc_head'),
+      ...normParts('norm', architecture),
+      ...headParts(architecture),
+    ],
     mtp: mtpParts(architecture),
-    vision: visionParts(architecture),
+    vision: [...visionParts(architecture), ...towerParts(architecture)],
   };
+}
+
+function headParts({ tiedEmbeddings, headBias, vocabSize, hiddenSize }: Architecture): Part[] {
+  const part = (name: string, shape: number[]): Part => ({ name: `lm_head.${name}`, role: 'head', shape });
+  const weight = tiedEmbeddings ? [] : [part('weight', [vocabSize, hiddenSize])];
+  return headBias ? [...weight, part('bias', [vocabSize])] : weight;
+}
+
+function normParts(name: string, { hiddenSize, norm }: Architecture): Part[] {
+  const part = (tensor: string): Part => ({ name: `${name}.${tensor}`, role: 'norms', shape: [hiddenSize] });
+  return norm.bias ? [part('weight'), part('bias')] : [part('weight')];
 }
 
 /**
@@ -125,23 +157,40 @@ export function tensorsOf(architecture: Architecture): Tensor[] {
   ];
 }
 
-/** The parts of one layer: its blocks and the norms in front of them (and behind, where sandwiched). */
+/** The parts of one layer: its blocks with the norms around them, and what joins every layer. */
 function layerParts(steps: Steps, architecture: Architecture): Part[] {
-  const norm = (name: string): Part => ({
-    name: `${name}.weight`,
-    role: 'norms',
-    shape: [architecture.hiddenSize],
-  });
-  return steps.flatMap((step, index) => {
+  const parts = steps.flatMap((step, index) => {
     const name = step.every(isFeedForward) ? 'ffn' : 'mixer';
     const again = steps
       .slice(0, index)
       .filter((other) => other.every(isFeedForward) === (name === 'ffn')).length;
     const suffix = again ? `.${again}` : '';
-    const norms = [norm(`${name}_norm${suffix}`)];
-    if (architecture.norm.placement === 'sandwich') norms.push(norm(`${name}_post_norm${suffix}`));
-    return [...norms, ...step.flatMap((block) => partsOf(block, architecture))];
+    return [
+      ...normsAround(step, { name, suffix }, architecture),
+      ...streamMixing(architecture, 'block', `${name}_hc${suffix}`),
+      ...step.flatMap((block) => partsOf(block, architecture)),
+    ];
   });
+  return [...parts, ...layerInput(architecture)];
+}
+
+/** Norms of one step. Sandwiched blocks side by side are normed each on its own, and their sum again (Gemma 4). */
+function normsAround(
+  step: Steps[number],
+  { name, suffix }: { name: string; suffix: string },
+  architecture: Architecture,
+): Part[] {
+  const { placement = 'pre' } = architecture.norm;
+  const before = placement === 'post' ? [] : [`${name}_norm${suffix}`];
+  const after = placement === 'pre' ? [] : [`${name}_post_norm${suffix}`];
+  const apart =
+    placement === 'sandwich' && step.length > 1
+      ? step.flatMap((_, place) => [
+          ...(place > 0 ? [`${name}_norm${suffix}.${place}`] : []),
+          `${name}_post_norm${suffix}.${place + 1}`,
+        ])
+      : [];
+  return [...before, ...after, ...apart].flatMap((norm) => normParts(norm, architecture));
 }
 
 function partsOf(block: Block, architecture: Architecture): Part[] {

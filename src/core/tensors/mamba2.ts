@@ -11,14 +11,17 @@ export function mamba2(block: Extract<Block, { kind: 'mamba2' }>, { hiddenSize }
   });
   const width = heads * headDim;
   const convWidth = width + 2 * groups * stateDim;
-  return [
+  const parts = [
     part('in_proj.weight', [width + convWidth + heads, hiddenSize]),
     part('conv1d.weight', [convWidth, convKernel]),
-    part('conv1d.bias', [convWidth]),
+    ...(block.convBias === false ? [] : [part('conv1d.bias', [convWidth])]),
     part('dt_bias', [heads]),
     part('A_log', [heads]),
     part('D', [heads]),
     part('norm.weight', [width]),
     part('out_proj.weight', [hiddenSize, width]),
   ];
+  if (block.bias)
+    parts.push(part('in_proj.bias', [width + convWidth + heads]), part('out_proj.bias', [hiddenSize]));
+  return parts;
 }

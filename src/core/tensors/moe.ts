@@ -7,27 +7,42 @@ type Moe = Extract<Block, { kind: 'moe' }>;
 export function moe(block: Moe, architecture: Architecture): Part[] {
   return [
     ...router(block, architecture),
+    ...latentProjections(block, architecture),
     ...routedExperts(block, architecture),
     ...sharedExpert(block, architecture),
   ];
 }
 
-function router(block: Moe, { hiddenSize }: Architecture): Part[] {
-  const parts: Part[] = [{ name: 'mlp.gate.weight', role: 'router', shape: [block.experts, hiddenSize] }];
-  if (block.bias) parts.push({ name: 'mlp.gate.bias', role: 'router', shape: [block.experts] });
+function router(block: Moe, { hiddenSize, vocabSize }: Architecture): Part[] {
+  const part = (name: string, shape: number[]): Part => ({ name: `mlp.gate.${name}`, role: 'router', shape });
+  const choices = block.experts + (block.zeroExperts ?? 0);
+  const parts = [part('weight', [choices, hiddenSize])];
+  if (block.bias) parts.push(part('bias', [choices]));
   if (block.routerCorrection) {
-    parts.push({
-      name: 'mlp.gate.e_score_correction_bias',
-      role: 'router',
-      shape: [block.experts],
-      buffer: true,
-    });
+    const correction = part('e_score_correction_bias', [choices]);
+    parts.push(block.routerCorrection === 'trained' ? correction : { ...correction, buffer: true });
   }
+  if (block.tokenTable) parts.push({ ...part('tid2eid', [vocabSize, block.activeExperts]), buffer: true });
+  if (block.routerScales) parts.push(part('scale', [hiddenSize]), part('per_expert_scale', [block.experts]));
   return parts;
 }
 
+/** Into and out of the narrower width that the routed experts work on (Nemotron-3-Super). */
+function latentProjections({ latentSize }: Moe, { hiddenSize }: Architecture): Part[] {
+  if (!latentSize) return [];
+  const part = (name: string, shape: number[]): Part => ({
+    name: `mlp.${name}.weight`,
+    role: 'router',
+    shape,
+  });
+  return [
+    part('fc1_latent_proj', [latentSize, hiddenSize]),
+    part('fc2_latent_proj', [hiddenSize, latentSize]),
+  ];
+}
+
 function routedExperts(block: Moe, { hiddenSize }: Architecture): Part[] {
-  const { experts, activeExperts, intermediateSize, bias } = block;
+  const { experts, activeExperts, intermediateSize, bias, latentSize = hiddenSize } = block;
   const part = (name: string, shape: number[]): Part => ({
     name: `mlp.experts.${name}`,
     role: 'routedExperts',
@@ -35,32 +50,28 @@ function routedExperts(block: Moe, { hiddenSize }: Architecture): Part[] {
     count: experts,
     active: activeExperts,
   });
-  const matrices = [
-    part('gate_proj.weight', [intermediateSize, hiddenSize]),
-    part('up_proj.weight', [intermediateSize, hiddenSize]),
-    part('down_proj.weight', [hiddenSize, intermediateSize]),
-  ];
-  if (!bias) return matrices;
-  const biases = [
-    part('gate_proj.bias', [intermediateSize]),
-    part('up_proj.bias', [intermediateSize]),
-    part('down_proj.bias', [hiddenSize]),
-  ];
-  return [...matrices, ...biases];
+  const matrices = matricesOf(block, latentSize, intermediateSize);
+  const weights = matrices.map(([name, rows, columns]) => part(`${name}.weight`, [rows, columns]));
+  return bias ? [...weights, ...matrices.map(([name, rows]) => part(`${name}.bias`, [rows]))] : weights;
 }
 
-function sharedExpert({ shared }: Moe, { hiddenSize }: Architecture): Part[] {
+function sharedExpert(block: Moe, { hiddenSize }: Architecture): Part[] {
+  const { shared } = block;
   if (!shared) return [];
   const part = (name: string, shape: number[]): Part => ({
     name: `mlp.${name}.weight`,
     role: 'sharedExperts',
     shape,
   });
-  const parts = [
-    part('shared_expert.gate_proj', [shared.intermediateSize, hiddenSize]),
-    part('shared_expert.up_proj', [shared.intermediateSize, hiddenSize]),
-    part('shared_expert.down_proj', [hiddenSize, shared.intermediateSize]),
-  ];
+  const parts = matricesOf(block, hiddenSize, shared.intermediateSize).map(([name, rows, columns]) =>
+    part(`shared_expert.${name}`, [rows, columns]),
+  );
   if (shared.gate) parts.push(part('shared_expert_gate', [1, hiddenSize]));
   return parts;
+}
+
+/** Name, rows and columns of an expert's matrices. */
+function matricesOf({ gate }: Moe, width: number, inner: number): [string, number, number][] {
+  const widen = (name: string): [string, number, number] => [name, inner, width];
+  return [...(gate === false ? [] : [widen('gate_proj')]), widen('up_proj'), ['down_proj', width, inner]];
 }

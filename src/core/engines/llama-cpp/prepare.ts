@@ -1,12 +1,13 @@
 import type { Architecture, Block, Model } from '../../../schema/model.js';
 import type { Quant } from '../../../schema/quant.js';
-import { cacheOf, type LayerCache } from '../../cache/index.js';
+import { cacheOf, type LayerCache, type MemoryCache } from '../../cache/index.js';
 import { type GgmlType, isQuantised, rowBytes } from '../../quant/ggml-types.js';
 import { isValues, type MixContext, typeChooser } from '../../quant/gguf-types.js';
 import type { Role } from '../../tensors/index.js';
 import { stackOf } from '../../tensors/stack.js';
 import type { Programs } from './compute-replay/index.js';
 import { FAMILIES, type Family } from './families.js';
+import { refuseUnknown } from './known-blocks.js';
 import { type LawShape, lawShapeOf } from './law-shape.js';
 import { type GgufLayout, type GgufPiece, ggufLayout } from './tensors.js';
 
@@ -30,10 +31,13 @@ export interface OutsideTensor {
   readonly bytes: ByKind;
 }
 
+/** What a layer keeps in this engine. */
+type KeptCache = Exclude<LayerCache, MemoryCache>;
+
 /** Layers that keep the same. */
 export interface CacheClass {
-  readonly cache: LayerCache;
-  readonly part: LayerCache['part'];
+  readonly cache: KeptCache;
+  readonly part: KeptCache['part'];
   /** How many of the first layers are of this class: one entry more than there are layers. */
   readonly upTo: Int32Array;
 }
@@ -88,7 +92,8 @@ export function bufferBytes(type: GgmlType, ne: readonly number[], kind: BufferK
 /**
  * Everything about a model in one weight format that does not depend on the request.
  *
- * @throws InputError `engine-refuses` where the format cannot be made of this model
+ * @throws InputError `engine-refuses` where the format cannot be made of this model, `not-understood` for a block
+ *   that the rules do not know
  * @example prepare(maverick, 'llama4', q4km, false).fileBytes // 242754060800
  */
 export function prepare(
@@ -98,6 +103,7 @@ export function prepare(
   imatrix: boolean,
 ): PreparedModel {
   const { architecture } = model;
+  refuseUnknown(architecture);
   const family = FAMILIES[architectureName] ?? {};
   const stack = stackOf(architecture);
   const layout = ggufLayout(architecture, family);
@@ -256,8 +262,9 @@ function cacheClasses(architecture: Architecture, family: Family, layersAll: num
   return [...classes.values()];
 }
 
-function engineCache(block: Block, family: Family): LayerCache | undefined {
+function engineCache(block: Block, family: Family): KeptCache | undefined {
   const cache = cacheOf(block);
+  if (cache?.part === 'crossAttention') return undefined;
   if (block.kind !== 'chunked' || !cache?.grows || !family.chunkWindow) return cache;
   return { ...cache, window: family.chunkWindow };
 }

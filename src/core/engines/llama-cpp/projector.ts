@@ -15,10 +15,12 @@ const FLOAT = 4;
  * estimate: what one layer keeps alive, at the high end with the scores of one attention (`tools/mtmd/clip.cpp`).
  *
  * @returns bytes, all on the first device
- * @throws InputError `contradiction` for a model without a vision tower
+ * @throws InputError `contradiction` for a model without a vision tower, `not-understood` for one that is only listed
  */
 export function projectorOf({ architecture, name }: Model): Estimate {
-  const { vision } = architecture;
+  const { vision, towers } = architecture;
+  if (towers?.vision)
+    throw new InputError('not-understood', { field: 'towers.vision with mmproj', engine: 'llama.cpp' });
   if (!vision)
     throw new InputError('contradiction', {
       one: 'option mmproj true',

@@ -21,7 +21,7 @@ type Builder<K extends Block['kind']> = (
 ) => Tensor;
 
 /** What every kind of block computes, from its normed input to what joins the residual. */
-const BUILDERS: { [K in Block['kind']]: Builder<K> } = {
+const BUILDERS: { [K in Block['kind']]?: Builder<K> } = {
   full: attention,
   sliding: attention,
   chunked: attention,
@@ -32,8 +32,12 @@ const BUILDERS: { [K in Block['kind']]: Builder<K> } = {
   moe,
 };
 
-const buildBlock = (build: Build, block: Mixer | FeedForward, cur: Tensor, layer: number): Tensor =>
-  (BUILDERS[block.kind] as Builder<Block['kind']>)(build, block, cur, layer);
+function buildBlock(build: Build, block: Mixer | FeedForward, cur: Tensor, layer: number): Tensor {
+  const builder = BUILDERS[block.kind] as Builder<Block['kind']> | undefined;
+  if (!builder)
+    throw new InputError('not-understood', { field: `a block of kind ${block.kind}`, engine: 'llama.cpp' });
+  return builder(build, block, cur, layer);
+}
 
 /** A layer of the graph: its number in the file and its blocks. */
 export interface GraphLayer {
