@@ -1,0 +1,89 @@
+import { InputError } from '../../errors.js';
+import { brokenFile } from '../bytes-source.js';
+import type { GgufHeader } from './header.js';
+
+/** Shapes of the tensors of one layer by their name inside it, such as `attn_q.weight`. */
+export type LayerTensors = ReadonlyMap<string, readonly number[]>;
+
+/** The tensors of a file, taken apart by layer. */
+export interface SortedTensors {
+  readonly outside: LayerTensors;
+  readonly layers: readonly LayerTensors[];
+}
+
+const weights = (...names: string[]): string[] => names.map((name) => `${name}.weight`);
+const both = (...names: string[]): string[] => names.flatMap((name) => [`${name}.weight`, `${name}.bias`]);
+
+const OUTSIDE = new Set(weights('token_embd', 'output', 'output_norm', 'rope_freqs'));
+
+/** Names inside a layer that the readers of blocks take in. What else a layer holds is not understood. */
+const INSIDE = new Set([
+  ...weights('attn_norm', 'ffn_norm', 'post_attention_norm', 'post_ffw_norm'),
+  ...both('attn_q', 'attn_k', 'attn_v', 'attn_output'),
+  ...weights('attn_q_norm', 'attn_k_norm', 'attn_sinks'),
+  ...weights(
+    'attn_q_a',
+    'attn_q_a_norm',
+    'attn_q_b',
+    'attn_kv_a_mqa',
+    'attn_kv_a_norm',
+    'attn_k_b',
+    'attn_v_b',
+  ),
+  ...weights('attn_qkv', 'attn_gate', 'ssm_ba', 'ssm_in', 'ssm_norm', 'ssm_out'),
+  ...both('ssm_conv1d'),
+  'ssm_dt.bias',
+  'ssm_a',
+  'ssm_d',
+  ...weights('ffn_gate', 'ffn_up', 'ffn_down'),
+  ...both('ffn_gate_inp', 'ffn_gate_exps', 'ffn_up_exps', 'ffn_down_exps'),
+  'exp_probs_b.bias',
+  ...weights('ffn_gate_shexp', 'ffn_up_shexp', 'ffn_down_shexp', 'ffn_gate_inp_shexp'),
+  ...weights('nextn.eh_proj', 'nextn.enorm', 'nextn.hnorm'),
+  ...weights('nextn.embed_tokens', 'nextn.shared_head_norm', 'nextn.shared_head_head'),
+]);
+
+/** Factors beside a quantised matrix: they say nothing about the shape of the model. */
+const SCALE = /\.(scale|input_scale)$/;
+
+const IN_LAYER = /^blk\.(0|[1-9]\d{0,5})\.(.+)$/;
+
+/**
+ * The tensors of a file layer by layer.
+ *
+ * @throws InputError `not-understood` for a tensor that no rule reads, `bad-file` where layers are missing
+ * @example sortTensors(header, 32).layers[0].get('attn_q.weight') // [4096, 4096]
+ */
+export function sortTensors({ name: file, tensors }: GgufHeader, layerCount: number): SortedTensors {
+  const outside = new Map<string, readonly number[]>();
+  const layers = new Map<number, Map<string, readonly number[]>>();
+  for (const { name, ne } of tensors) {
+    if (SCALE.test(name)) continue;
+    const found = IN_LAYER.exec(name);
+    if (!(found ? INSIDE.has(found[2]!) : OUTSIDE.has(name)))
+      throw new InputError('not-understood', { field: `the tensor ${name} of ${file}`, engine: 'llama.cpp' });
+    if (!found) outside.set(name, ne);
+    else layerOf(layers, Number(found[1])).set(found[2]!, ne);
+  }
+  return { outside, layers: inOrder(layers, layerCount, file) };
+}
+
+function layerOf(
+  layers: Map<number, Map<string, readonly number[]>>,
+  index: number,
+): Map<string, readonly number[]> {
+  const layer = layers.get(index) ?? new Map<string, readonly number[]>();
+  layers.set(index, layer);
+  return layer;
+}
+
+function inOrder(layers: ReadonlyMap<number, LayerTensors>, count: number, file: string): LayerTensors[] {
+  const hint = 'The file was not converted right, or parts of it are missing.';
+  if (layers.size !== count)
+    throw brokenFile(file, `it says ${count} layers, but has tensors of ${layers.size}`, undefined, hint);
+  return Array.from({ length: count }, (_, index) => {
+    const layer = layers.get(index);
+    if (!layer) throw brokenFile(file, `it has no tensors of layer ${index}`, undefined, hint);
+    return layer;
+  });
+}

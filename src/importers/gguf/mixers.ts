@@ -1,0 +1,149 @@
+import { InputError } from '../../errors.js';
+import type { Mixer } from '../../schema/model.js';
+import type { GgufFamily } from './families.js';
+import type { LayerTensors } from './layer-tensors.js';
+import type { Metadata } from './metadata.js';
+
+/** What a reader of blocks looks at. */
+export interface Reading {
+  readonly metadata: Metadata;
+  readonly family: GgufFamily;
+  readonly hiddenSize: number;
+  readonly layerCount: number;
+}
+
+interface Place extends Reading {
+  readonly layer: number;
+  readonly tensors: LayerTensors;
+}
+
+/** A mixer by the tensor that only it has. The order matters: the first that is there decides. */
+const MIXERS: readonly (readonly [string, (place: Place) => Mixer])[] = [
+  ['attn_kv_a_mqa.weight', latent],
+  ['ssm_ba.weight', gatedDeltaNet],
+  ['ssm_in.weight', mamba2],
+  ['attn_q.weight', attention],
+];
+
+/**
+ * The mixer of a layer, told by its tensors; numbers that shapes do not say come from the metadata.
+ *
+ * @throws InputError `not-understood` where no rule reads it
+ */
+export function mixerOf(tensors: LayerTensors, layer: number, reading: Reading): Mixer {
+  const found = MIXERS.find(([name]) => tensors.has(name));
+  if (!found) throw notUnderstood(reading, `layer ${layer} without attention`);
+  return found[1]({ ...reading, layer, tensors });
+}
+
+/** The error for what no rule reads. */
+export const notUnderstood = ({ metadata }: Reading, what: string): InputError =>
+  new InputError('not-understood', {
+    field: `${what} in ${metadata.file} (${metadata.architecture})`,
+    engine: 'llama.cpp',
+  });
+
+function attention(place: Place): Mixer {
+  const { metadata, family, layer, tensors } = place;
+  const { heads, kvHeads } = headsOf(place);
+  const headDim = headDimOf(place, heads);
+  const queryRows = tensors.get('attn_q.weight')?.[1];
+  const gated = queryRows === 2 * heads * headDim;
+  const rotates = family.rotates?.(layer, metadata) ?? true;
+  const window = family.window?.(layer, metadata);
+  return {
+    ...(window ?? { kind: 'full' }),
+    heads,
+    kvHeads,
+    headDim,
+    ...biasOf(tensors),
+    ...queryNorm(place, heads, headDim),
+    ...(tensors.has('attn_sinks.weight') ? { sinks: true } : {}),
+    ...(gated ? { outputGate: true } : {}),
+    ...(rotates ? {} : { rope: false }),
+  };
+}
+
+function headsOf({ metadata, layer, layerCount }: Place): { heads: number; kvHeads: number } {
+  const heads = metadata.perLayer('attention.head_count', layerCount)?.[layer];
+  if (!heads) throw metadata.fault('attention.head_count', `gives layer ${layer} no heads`);
+  const kvHeads = metadata.perLayer('attention.head_count_kv', layerCount)?.[layer] ?? heads;
+  if (!kvHeads) throw metadata.fault('attention.head_count_kv', `gives layer ${layer} no heads`);
+  return { heads, kvHeads };
+}
+
+/** `llama-model.cpp:load_hparams`: the width divided by the heads, where the file does not say it. */
+function headDimOf(place: Place, heads: number): number {
+  const { metadata, hiddenSize } = place;
+  const headDim = metadata.optionalCount('attention.key_length') ?? Math.floor(hiddenSize / heads);
+  const valueDim = metadata.optionalCount('attention.value_length') ?? headDim;
+  if (headDim < 1) throw metadata.fault('attention.head_count', `is more than the width ${hiddenSize}`);
+  if (valueDim !== headDim)
+    throw notUnderstood(place, `attention with keys of ${headDim} and values of ${valueDim}`);
+  return headDim;
+}
+
+function biasOf(tensors: LayerTensors): { bias?: 'qkv' | 'qkvo' } {
+  if (!tensors.has('attn_q.bias')) return {};
+  return { bias: tensors.has('attn_output.bias') ? 'qkvo' : 'qkv' };
+}
+
+function queryNorm(place: Place, heads: number, headDim: number): { qkNorm?: 'head' | 'width' } {
+  const length = place.tensors.get('attn_q_norm.weight')?.[0];
+  if (length === undefined) return {};
+  if (length === headDim) return { qkNorm: 'head' };
+  if (length === heads * headDim) return { qkNorm: 'width' };
+  throw notUnderstood(place, `a norm of ${length} for queries of ${heads} x ${headDim}`);
+}
+
+function latent(place: Place): Mixer {
+  const { metadata, tensors } = place;
+  const { heads } = headsOf(place);
+  // Files from before the split of this matrix keep a cache of full heads in llama.cpp.
+  if (!tensors.has('attn_k_b.weight'))
+    throw notUnderstood(place, 'latent attention of a file converted before May 2025');
+  const ropeDim = metadata.count('rope.dimension_count');
+  const keyDim = metadata.count('attention.key_length_mla');
+  if (keyDim <= ropeDim)
+    throw metadata.fault('attention.key_length_mla', `is ${keyDim} with ${ropeDim} rotated`);
+  return {
+    kind: 'latent',
+    heads,
+    ...(tensors.has('attn_q_a.weight') ? { queryRank: metadata.count('attention.q_lora_rank') } : {}),
+    kvRank: metadata.count('attention.kv_lora_rank'),
+    nopeDim: keyDim - ropeDim,
+    ropeDim,
+    valueDim: metadata.count('attention.value_length_mla'),
+  };
+}
+
+/** `conversion/qwen.py` writes the linear heads under the names of state spaces. */
+function gatedDeltaNet({ metadata }: Place): Mixer {
+  const valueHeads = metadata.count('ssm.time_step_rank');
+  return {
+    kind: 'gatedDeltaNet',
+    keyHeads: metadata.count('ssm.group_count'),
+    valueHeads,
+    keyDim: metadata.count('ssm.state_size'),
+    valueDim: share(metadata, valueHeads),
+    convKernel: metadata.count('ssm.conv_kernel'),
+  };
+}
+
+function mamba2({ metadata }: Place): Mixer {
+  const heads = metadata.count('ssm.time_step_rank');
+  return {
+    kind: 'mamba2',
+    heads,
+    headDim: share(metadata, heads),
+    stateDim: metadata.count('ssm.state_size'),
+    groups: metadata.optionalCount('ssm.group_count') ?? 1,
+    convKernel: metadata.count('ssm.conv_kernel'),
+  };
+}
+
+function share(metadata: Metadata, heads: number): number {
+  const inner = metadata.count('ssm.inner_size');
+  if (inner % heads !== 0) throw metadata.fault('ssm.inner_size', `is ${inner} for ${heads} heads`);
+  return inner / heads;
+}

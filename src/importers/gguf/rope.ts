@@ -1,0 +1,60 @@
+import type { Architecture, Mixer } from '../../schema/model.js';
+import type { Metadata } from './metadata.js';
+import { notUnderstood, type Reading } from './mixers.js';
+
+type Rope = NonNullable<Architecture['rope']>;
+type Scaling = NonNullable<Rope['scaling']>;
+
+/** `llama-model.cpp:load_hparams` */
+const USUAL_BASE = 10_000;
+/** Of Llama 3.1; taken where a file has the table of frequencies, but no data. It changes no size. */
+const USUAL_FACTOR = 8;
+
+/** What beside the metadata says how positions are rotated. */
+export interface RopeFacts {
+  /** The file has a table of frequencies: Llama 3's scaling. */
+  readonly hasTable: boolean;
+  /** The largest stretch in that table. */
+  readonly factor: number | undefined;
+  readonly mixers: readonly Mixer[];
+}
+
+/**
+ * How positions are rotated; `undefined` where no layer does.
+ *
+ * @throws InputError `not-understood` for a scaling that no rule reads
+ */
+export function ropeOf(reading: Reading, { hasTable, factor, mixers }: RopeFacts): Rope | undefined {
+  const { metadata } = reading;
+  const attention = mixers.filter(isAttention).find(({ rope }) => rope !== false);
+  if (!attention && !mixers.some(({ kind }) => kind === 'latent')) return undefined;
+  const dim = metadata.optionalCount('rope.dimension_count');
+  const isPart = attention && dim !== undefined && dim !== attention.headDim;
+  const scaling = hasTable ? tableScaling(factor) : scalingOf(reading);
+  return {
+    theta: metadata.optionalNumber('rope.freq_base') ?? USUAL_BASE,
+    ...(isPart ? { dim } : {}),
+    ...(scaling ? { scaling } : {}),
+  };
+}
+
+type Attention = Extract<Mixer, { kind: 'full' | 'sliding' | 'chunked' }>;
+
+const isAttention = (mixer: Mixer): mixer is Attention =>
+  mixer.kind === 'full' || mixer.kind === 'sliding' || mixer.kind === 'chunked';
+
+const tableScaling = (factor = USUAL_FACTOR): Scaling => ({ kind: 'llama3', factor });
+
+function scalingOf(reading: Reading): Scaling | undefined {
+  const { metadata } = reading;
+  const kind = metadata.optionalText('rope.scaling.type');
+  const factor = metadata.optionalNumber('rope.scaling.factor') ?? oldFactor(metadata);
+  // A file with the old key alone means the linear kind.
+  if (kind === 'none' || factor === undefined || factor === 1) return undefined;
+  if (kind !== undefined && kind !== 'linear' && kind !== 'yarn')
+    throw notUnderstood(reading, `the rope scaling "${kind}"`);
+  const originalTokens = metadata.optionalCount('rope.scaling.original_context_length');
+  return { kind: kind ?? 'linear', factor, ...(originalTokens && kind === 'yarn' ? { originalTokens } : {}) };
+}
+
+const oldFactor = (metadata: Metadata): number | undefined => metadata.optionalNumber('rope.scale_linear');

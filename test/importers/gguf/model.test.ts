@@ -1,0 +1,340 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { openCatalog } from '../../../src/catalog/index.js';
+import { FAMILIES } from '../../../src/core/engines/llama-cpp/families.js';
+import { ggufTensors } from '../../../src/core/engines/llama-cpp/tensors.js';
+import { stackOf } from '../../../src/core/tensors/stack.js';
+import { memorySource } from '../../../src/importers/bytes-source.js';
+import { readGgufHeader } from '../../../src/importers/gguf/header.js';
+import { modelFromGguf, tensorShapes } from '../../../src/importers/gguf/model.js';
+import type { Architecture } from '../../../src/schema/model.js';
+import { refusal } from '../../refusal.js';
+import { type Written, type WrittenGguf, type WrittenTensor, writeGguf } from './gguf-writer.js';
+import { refused } from './refused.js';
+import { ggufOfSpec } from './spec-header.js';
+
+const headerOf = (written: WrittenGguf) =>
+  readGgufHeader(memorySource('folder/model.gguf', writeGguf(written).header));
+
+async function specOf(written: WrittenGguf) {
+  const spec = modelFromGguf(await headerOf(written), { ...ORIGIN, architectures: engine.architectures });
+  return { ...spec, architecture: spec.architecture as Architecture };
+}
+
+const byName = (tensors: readonly (readonly [string, readonly number[]])[]) =>
+  tensors.toSorted(([one], [other]) => (one < other ? -1 : 1));
+
+/** The tensors that the core makes of a spec, as the file lists them. */
+const shapesOf = (architecture: Architecture, engineName: string) =>
+  byName(ggufTensors(architecture, FAMILIES[engineName]!).map(({ name, ne }) => [name, ne] as const));
+
+const catalog = openCatalog();
+const engine = catalog.engine(catalog.findEngine('llama.cpp')!);
+const ORIGIN = { from: 'model.gguf', date: '2026-11-26' };
+const known = catalog.models.flatMap((entry) => {
+  const model = catalog.model(entry);
+  const engineName = engine.architectures[model.architecture.type];
+  return engineName && FAMILIES[engineName] ? [[entry.id, engineName, model] as const] : [];
+});
+
+describe('every model of the catalogue, written as a file and read again', () => {
+  test.each(known)('%s (%s)', async (_, engineName, model) => {
+    const written = ggufOfSpec(model, engineName);
+    const { architecture, context, name } = await specOf(written);
+    const { paddingRows = 0, rope } = model.architecture;
+    expect(stackOf(architecture)).toEqual(stackOf(model.architecture));
+    expect(architecture).toMatchObject({
+      hiddenSize: model.architecture.hiddenSize,
+      vocabSize: model.architecture.vocabSize - paddingRows,
+      norm: model.architecture.norm,
+    });
+    expect([architecture.tiedEmbeddings, architecture.activation]).toEqual([
+      model.architecture.tiedEmbeddings,
+      model.architecture.activation,
+    ]);
+    expect([architecture.rope?.theta, architecture.rope?.dim, architecture.rope?.scaling?.kind]).toEqual([
+      rope?.theta,
+      rope?.dim,
+      rope?.scaling?.kind,
+    ]);
+    expect(engine.architectures[architecture.type]).toBe(engineName);
+    if (engineName === 'llama') expect(architecture.type).toBe(model.architecture.type);
+    expect(shapesOf(architecture, engineName)).toEqual(
+      byName(written.tensors!.map(({ name: tensor, ne }) => [tensor, ne])),
+    );
+    expect({ context, name }).toEqual({ context: { native: model.context.native }, name: model.name });
+  });
+
+  test('of the llama kind are told apart by their experts', async () => {
+    const types = known
+      .filter(([, name]) => name === 'llama')
+      .map(([, , { architecture }]) => architecture.type);
+    expect(new Set(types)).toEqual(new Set(['llama', 'mixtral']));
+  });
+
+  test('covers ten architectures and more', () => {
+    expect(new Set(known.map(([, engineName]) => engineName)).size).toBeGreaterThanOrEqual(10);
+  });
+});
+
+const TRUTH = new URL('../../../../shared/truth/gguf-tensors.json', import.meta.url);
+
+interface Truth {
+  readonly arch: string;
+  readonly metadata: Record<string, Written | [number, number[]]>;
+  readonly tensors: [string, number[]][];
+}
+
+const truth: [string, Truth][] = existsSync(TRUTH)
+  ? Object.entries(JSON.parse(readFileSync(TRUTH, 'utf8')) as Record<string, Truth>)
+  : [];
+
+describe.skipIf(truth.length === 0)(
+  'files that llama.cpp itself loaded (skipped where ../shared is absent)',
+  () => {
+    test.each(truth)('%s', async (_, { arch, metadata, tensors }) => {
+      const written = {
+        metadata: Object.fromEntries(
+          Object.entries(metadata).map(([key, value]) => [
+            key,
+            Array.isArray(value)
+              ? { type: 9, itemType: value[0] as number, value: value[1] as number[] }
+              : value,
+          ]),
+        ),
+        tensors: tensors.map(([name, ne]) => ({ name, ne })),
+      };
+      const { architecture } = await specOf(written);
+      expect(byName(tensorShapes(await headerOf(written)))).toEqual(byName(tensors));
+      expect(shapesOf(architecture, arch)).toEqual(byName(tensors));
+      expect(engine.architectures[architecture.type]).toBe(arch);
+    });
+  },
+);
+
+const LLAMA = {
+  'general.architecture': 'llama',
+  'llama.context_length': 4096,
+  'llama.block_count': 2,
+  'llama.embedding_length': 64,
+  'llama.feed_forward_length': 128,
+  'llama.attention.head_count': 4,
+  'llama.attention.head_count_kv': 2,
+};
+
+const layer = (index: number, { heads = 4, kvHeads = 2, width = 128 } = {}): WrittenTensor[] =>
+  [
+    { name: 'attn_norm.weight', ne: [64] },
+    { name: 'ffn_norm.weight', ne: [64] },
+    { name: 'attn_q.weight', ne: [64, 16 * heads] },
+    { name: 'attn_k.weight', ne: [64, 16 * kvHeads] },
+    { name: 'attn_v.weight', ne: [64, 16 * kvHeads] },
+    { name: 'attn_output.weight', ne: [16 * heads, 64] },
+    { name: 'ffn_gate.weight', ne: [64, width] },
+    { name: 'ffn_up.weight', ne: [64, width] },
+    { name: 'ffn_down.weight', ne: [width, 64] },
+  ].map(({ name, ne }) => ({ name: `blk.${index}.${name}`, ne }));
+
+const OUTSIDE: WrittenTensor[] = [
+  { name: 'token_embd.weight', ne: [64, 1000] },
+  { name: 'output_norm.weight', ne: [64] },
+];
+
+const file = (metadata: Record<string, Written>, ...tensors: WrittenTensor[][]): WrittenGguf => ({
+  metadata: { ...LLAMA, ...metadata },
+  tensors: [...OUTSIDE, ...tensors.flat()],
+});
+
+describe('what differs from layer to layer', () => {
+  test('heads and widths given as lists make blocks of their own', async () => {
+    const { architecture } = await specOf(
+      file(
+        {
+          'llama.attention.head_count': [4, 8],
+          'llama.attention.head_count_kv': [2, 1],
+          'llama.attention.key_length': 16,
+          'llama.attention.value_length': 16,
+          'llama.feed_forward_length': [128, 256],
+        },
+        layer(0),
+        layer(1, { heads: 8, kvHeads: 1, width: 256 }),
+      ),
+    );
+    expect(architecture.blocks).toEqual({
+      attention: { kind: 'full', heads: 4, kvHeads: 2, headDim: 16 },
+      dense: { kind: 'dense', intermediateSize: 128 },
+      attention2: { kind: 'full', heads: 8, kvHeads: 1, headDim: 16 },
+      dense2: { kind: 'dense', intermediateSize: 256 },
+    });
+    expect(architecture.layers).toEqual([
+      {
+        pattern: [
+          ['attention', 'dense'],
+          ['attention2', 'dense2'],
+        ],
+      },
+    ]);
+  });
+
+  test('biases, query norms and a head of its own are read off the tensors', async () => {
+    const more = ['attn_q.bias', 'attn_k.bias', 'attn_v.bias'].map((name) => ({
+      name: `blk.0.${name}`,
+      ne: [64],
+    }));
+    const norms = ['attn_q_norm.weight', 'attn_k_norm.weight'].map((name) => ({
+      name: `blk.0.${name}`,
+      ne: [16],
+    }));
+    const { architecture } = await specOf({
+      metadata: { ...LLAMA, 'llama.block_count': 1 },
+      tensors: [...OUTSIDE, { name: 'output.weight', ne: [64, 1000] }, ...layer(0), ...more, ...norms],
+    });
+    expect(architecture.blocks.attention).toMatchObject({ bias: 'qkv', qkNorm: 'head' });
+    expect(architecture.tiedEmbeddings).toBeUndefined();
+  });
+
+  test('the vocabulary is that of the table; the name comes from the file where it has none', async () => {
+    const spec = await specOf(file({}, layer(0), layer(1)));
+    expect(spec.architecture).toMatchObject({ vocabSize: 1000, tiedEmbeddings: true });
+    expect(spec.name).toBe('model');
+    expect(spec.sources[0]).toMatchObject(ORIGIN);
+  });
+});
+
+test('an architecture that the engine has no type for yet is refused; with one it is read', async () => {
+  const metadata = { 'general.architecture': 'qwen2', ...renamed(LLAMA, 'qwen2') };
+  const biases = [0, 1].flatMap((index) =>
+    [
+      ['q', 64],
+      ['k', 32],
+      ['v', 32],
+    ].map(([name, length]) => ({ name: `blk.${index}.attn_${name}.bias`, ne: [Number(length)] })),
+  );
+  const header = await headerOf({ metadata, tensors: [...OUTSIDE, ...layer(0), ...layer(1), ...biases] });
+  expect(() => modelFromGguf(header, { ...ORIGIN, architectures: {} })).toThrow(refusal('not-understood'));
+  const { architecture } = modelFromGguf(header, { ...ORIGIN, architectures: { qwen2: 'qwen2' } });
+  expect(architecture).toMatchObject({
+    type: 'qwen2',
+    blocks: { attention: { kind: 'full', heads: 4, kvHeads: 2, headDim: 16, bias: 'qkv' } },
+    layers: [{ repeat: 2, pattern: [['attention', 'dense']] }],
+  });
+});
+
+describe('windows', () => {
+  const GEMMA = { 'general.architecture': 'gemma3', ...renamed(LLAMA, 'gemma3') };
+
+  test.each([
+    ['six by six without the key', {}, ['sliding', 'sliding']],
+    ['the pattern of the file', { 'gemma3.attention.sliding_window_pattern': 2 }, ['sliding', 'full']],
+    ['no window, no pattern', { 'gemma3.attention.sliding_window': 0 }, ['full', 'full']],
+  ])('%s', async (_, keys, kinds) => {
+    const { architecture } = await specOf({
+      metadata: { ...GEMMA, 'gemma3.attention.sliding_window': 512, ...keys },
+      tensors: [...OUTSIDE, ...layer(0), ...layer(1)],
+    });
+    expect(stackOf(architecture).map((steps) => steps.flat()[0]!.kind)).toEqual(kinds);
+  });
+});
+
+function renamed(metadata: Record<string, Written>, architecture: string): Record<string, Written> {
+  return Object.fromEntries(
+    Object.entries(metadata).flatMap(([key, value]) =>
+      key.startsWith('llama.') ? [[key.replace('llama', architecture), value]] : [],
+    ),
+  );
+}
+
+describe('refusals', () => {
+  const both = [layer(0), layer(1)];
+
+  test.each<[string, WrittenGguf, string, RegExp]>([
+    [
+      'an architecture that is not known',
+      file({ 'general.architecture': 'wombat' }, ...both),
+      'not-understood',
+      /architecture .+wombat/,
+    ],
+    [
+      'a name from the depths of the language',
+      file({ 'general.architecture': '__proto__' }, ...both),
+      'not-understood',
+      /__proto__/,
+    ],
+    ['an adapter', file({ 'general.type': 'adapter' }, ...both), 'bad-file', /adapter/],
+    ['no architecture', { metadata: {}, tensors: OUTSIDE }, 'bad-file', /general\.architecture is missing/],
+    [
+      'a tensor that no rule reads',
+      file({}, ...both, [{ name: 'blk.0.wings.weight', ne: [64] }]),
+      'not-understood',
+      /blk\.0\.wings\.weight/,
+    ],
+    ['a layer too few', file({}, layer(0)), 'bad-file', /says 2 layers, but has tensors of 1/],
+    ['a layer out of order', file({}, layer(0), layer(7)), 'bad-file', /no tensors of layer 1/],
+    [
+      'billions of layers',
+      file({ 'llama.block_count': 4294967295 }, ...both),
+      'bad-file',
+      /4294967295 layers/,
+    ],
+    ['no layers', file({ 'llama.block_count': 0 }, ...both), 'bad-file', /block_count is 0/],
+    [
+      'negative layers',
+      file({ 'llama.block_count': { type: 5, value: -3 } }, ...both),
+      'bad-file',
+      /block_count is -3/,
+    ],
+    [
+      'a count in words',
+      file({ 'llama.embedding_length': 'many' }, ...both),
+      'bad-file',
+      /embedding_length is many/,
+    ],
+    [
+      'no heads',
+      file({ 'llama.attention.head_count': [4, 0] }, ...both),
+      'bad-file',
+      /gives layer 1 no heads/,
+    ],
+    [
+      'a list of another length',
+      file({ 'llama.attention.head_count_kv': [1, 2, 3] }, ...both),
+      'bad-file',
+      /3 items for 2 layers/,
+    ],
+    [
+      'another width than the tensors',
+      file({ 'llama.feed_forward_length': 99 }, ...both),
+      'bad-file',
+      /feed_forward_length is 99/,
+    ],
+    [
+      'another width than the table',
+      file({ 'llama.embedding_length': 32 }, ...both),
+      'bad-file',
+      /embedding_length is 32/,
+    ],
+    [
+      'a base that is no number',
+      file({ 'llama.rope.freq_base': { type: 6, value: Number.NaN } }, ...both),
+      'bad-file',
+      /freq_base is NaN/,
+    ],
+    [
+      'a scaling that is not known',
+      file({ 'llama.rope.scaling.type': 'longrope', 'llama.rope.scaling.factor': 4 }, ...both),
+      'not-understood',
+      /longrope/,
+    ],
+    [
+      'values of another size',
+      file({ 'llama.attention.value_length': 8 }, ...both),
+      'not-understood',
+      /keys of 16 and values of 8/,
+    ],
+    ['no table', { metadata: LLAMA, tensors: both.flat() }, 'bad-file', /token_embd/],
+  ])('%s', async (_, written, code, words) => {
+    const error = await refused(specOf(written));
+    expect(error.code).toBe(code);
+    expect(JSON.stringify(error.args)).toMatch(words);
+  });
+});
