@@ -50,7 +50,8 @@ export async function modelSheet(planner: Planner, request: Request): Promise<Mo
     ...sheetOf(model),
     ...(active ? { activePublished: active } : {}),
     familyMembers: familyOf(planner, model),
-    ...(await plannedOf(planner, model, request)),
+    // A release in a format of its own is planned in those of the engine.
+    ...(await plannedOf(planner, model, model.ownFormat ? { ...request, model: model.id } : request)),
   };
 }
 

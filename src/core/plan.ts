@@ -1,6 +1,6 @@
 import type { Engine } from '../schema/engine.js';
 import type { Model } from '../schema/model.js';
-import type { Quant } from '../schema/quant.js';
+import type { HeldWeights, Quant } from '../schema/quant.js';
 import type { PlanDocument } from '../schema/result.js';
 import { requestEcho } from './echo.js';
 import { type Accuracy, type DeviceUse, ENGINES, type EngineId, type Explanation } from './engines/index.js';
@@ -42,7 +42,7 @@ export function prepareModel(input: {
   model: Model;
   engineId: EngineId;
   architectureName: string;
-  quant: Quant;
+  quant: Quant | HeldWeights;
   imatrix: boolean;
   engine: Engine;
 }): Prepared {

@@ -181,6 +181,12 @@ const NOTES: Record<string, (args: NoteArgs) => string> = {
     `The model_type ${text(args.type)} is not known: its config was read as a plain decoder such as Llama${args.embeddings === 'assumed' ? ', with a head of its own' : ''}.`,
   'context-not-said': (args) =>
     `The config does not say how many tokens the model holds: ${tokens(args.tokens)}, the default of its class, was taken.`,
+  'file-weights': (args) =>
+    `The weights are those of ${text(args.file)}: ${grouped(Number(args.tensors))} tensors, each in its own type.`,
+  checkpoint: (args) =>
+    `The checkpoint beside the config holds ${size(args.bytes)} in ${grouped(Number(args.tensors))} tensors (${list(args.types).join(', ')}).`,
+  'checkpoint-differs': (args) =>
+    `The checkpoint beside the config is not of this model: it stores ${grouped(Number(args.stored))} elements, and the model has ${grouped(Number(args.counted))} parameters.`,
   'quant-alias': (args) => `${text(args.asked)} means ${text(args.name)} in ${text(args.engine)}.`,
   'quant-default': (args) => `No weight format was given: ${text(args.name)}.`,
   'gpu-board': (args) => `${text(args.asked)} was taken as ${text(args.id)}: ${text(args.boards)}.`,

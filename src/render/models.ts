@@ -348,9 +348,10 @@ function disputedBlock({ disputed = [] }: ModelSheet): Block {
 function namesBlock({ aliases = [], hubIds = [], variants = [], familyMembers }: ModelSheet): Block {
   const named = (name: string, list: readonly string[]): string[] =>
     list.length > 0 ? [`${name}: ${list.join(', ')}`] : [];
-  const others = variants.flatMap(({ hubIds: ids, nativeContext }) =>
-    ids.map((id) => `${id} (${grouped(nativeContext)} tokens)`),
-  );
+  const others = variants.flatMap(({ hubIds: ids, nativeContext, releasedFormat }) => {
+    const apart = [nativeContext && `${grouped(nativeContext)} tokens`, releasedFormat].filter(Boolean);
+    return ids.map((id) => `${id} (${apart.join(', ')})`);
+  });
   return {
     title: 'Names',
     lines: [

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { HeldWeights } from './quant.js';
 import { sources } from './sources.js';
 
 const count = z.number().int().positive();
@@ -316,6 +317,18 @@ const disputed = z.strictObject({
   why: z.string().min(1),
 });
 
+/** Releases with the same geometry that hold another number of tokens, or store their weights in another format. */
+const variant = z
+  .strictObject({
+    hubIds: z.array(hubId).min(1),
+    nativeContext: count.optional(),
+    releasedFormat: z.enum(RELEASED_FORMATS).optional(),
+  })
+  .refine(
+    ({ nativeContext, releasedFormat }) => nativeContext !== undefined || releasedFormat !== undefined,
+    'a variant that differs in nothing: its hub ids belong in hubIds',
+  );
+
 /** One model: a file of `data/models`, or one that a user hands in. */
 export const modelSchema = z.strictObject({
   $schema: z.string().optional(),
@@ -348,8 +361,7 @@ export const modelSchema = z.strictObject({
     /** The maker's rounded words; never counted with. */
     advertised: z.string().optional(),
   }),
-  /** Releases with the same geometry that hold another number of tokens. */
-  variants: z.array(z.strictObject({ hubIds: z.array(hubId).min(1), nativeContext: count })).optional(),
+  variants: z.array(variant).optional(),
   /** Weight format of the released checkpoint; `mixed`: its config says it module by module. */
   releasedFormat: z.enum(RELEASED_FORMATS).optional(),
   published: z
@@ -376,6 +388,7 @@ export type Mixer = z.infer<typeof mixer>;
 export type FeedForward = z.infer<typeof feedForward>;
 export type Block = Mixer | FeedForward;
 export type Layer = z.infer<typeof layer>;
+export type Variant = z.infer<typeof variant>;
 export type Vision = z.infer<typeof vision>;
 export type Tower = z.infer<typeof tower>;
 /** Something to know about a model that was imported; the words are in `render/messages.ts`. */
@@ -384,9 +397,24 @@ export interface ImportNote {
   readonly args: Readonly<Record<string, string | number>>;
 }
 
+/** What the safetensors files beside a config hold. */
+export interface HeldCheckpoint {
+  readonly files: number;
+  readonly tensors: number;
+  readonly bytes: number;
+  /** Elements by their type, such as `BF16`. */
+  readonly elements: Readonly<Record<string, number>>;
+}
+
 /** A model whose geometry is at hand. */
 export type Model = Omit<ModelFile, 'architecture' | 'id'> & {
   id: string;
   architecture: Architecture;
   importNotes?: readonly ImportNote[];
+  /** The weights of the file that the model was read from, where they are all there is. */
+  held?: HeldWeights;
+  /** The checkpoint beside the config that the model was read from. */
+  checkpoint?: HeldCheckpoint;
+  /** The weight format of the release that was named: it has no other. */
+  ownFormat?: (typeof RELEASED_FORMATS)[number];
 };

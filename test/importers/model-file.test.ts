@@ -23,7 +23,7 @@ function write(content: unknown, name = 'my-model.json'): string {
   return path;
 }
 
-const read = async (path: string) => readModelFile(path, architecture);
+const read = async (path: string) => readModelFile(path, { architecture, ggufNames: {} });
 
 const SPEC = {
   name: 'My Model',
@@ -203,7 +203,7 @@ describe('a folder', () => {
 
   test.each(['model.safetensors', 'spec.json'])('with %s alone is no model', async (name) => {
     await expect(read(folderWith(name, SPEC))).rejects.toThrow(
-      refusal('bad-file', { problem: 'it is a folder without a config.json' }),
+      refusal('bad-file', { problem: 'it is a folder without a config.json or a GGUF file' }),
     );
   });
 
@@ -245,7 +245,7 @@ describe('a name that may be a path', () => {
   test('is looked up on disk only where the catalogue does not know it', async () => {
     // The root of the repository is the working folder of the tests: it has a folder `data`.
     await expect(createPlanner().model('data')).rejects.toThrow(
-      refusal('bad-file', { problem: 'it is a folder without a config.json' }),
+      refusal('bad-file', { problem: 'it is a folder without a config.json or a GGUF file' }),
     );
     await expect(createPlanner().model('maverick')).resolves.toMatchObject({ id: 'llama-4-maverick' });
   });

@@ -1,5 +1,5 @@
 import type { Model } from '../../schema/model.js';
-import type { Quant } from '../../schema/quant.js';
+import type { HeldWeights, Quant } from '../../schema/quant.js';
 import type { PlanDocument } from '../../schema/result.js';
 import type { CachePart } from '../cache/index.js';
 import type { Estimate } from '../estimate.js';
@@ -53,7 +53,12 @@ export type Accuracy = 'exact' | 'atMost';
 export interface EngineRules<Prepared> {
   readonly options: Readonly<Record<string, Option>>;
   readonly readOptions: (given: OptionValues) => OptionValues;
-  readonly prepare: (model: Model, architectureName: string, quant: Quant, imatrix: boolean) => Prepared;
+  readonly prepare: (
+    model: Model,
+    architectureName: string,
+    quant: Quant | HeldWeights,
+    imatrix: boolean,
+  ) => Prepared;
   readonly use: (prepared: Prepared, request: ResolvedRequest, accuracy: Accuracy) => EngineUse;
   /** The command line that starts the engine as planned. */
   readonly flags: (request: PlanDocument['request']) => string[];

@@ -1,8 +1,9 @@
+import { InputError } from '../../../errors.js';
 import type { Architecture, Block, Model } from '../../../schema/model.js';
-import type { Quant } from '../../../schema/quant.js';
+import type { HeldWeights, Quant } from '../../../schema/quant.js';
 import { cacheOf, type LayerCache, type MemoryCache } from '../../cache/index.js';
 import { type GgmlType, isQuantised, rowBytes } from '../../quant/ggml-types.js';
-import { isValues, type MixContext, typeChooser } from '../../quant/gguf-types.js';
+import { fullName, isValues, type MixContext, typeChooser } from '../../quant/gguf-types.js';
 import type { Role } from '../../tensors/index.js';
 import { stackOf } from '../../tensors/stack.js';
 import type { Programs } from './compute-replay/index.js';
@@ -45,7 +46,7 @@ export interface CacheClass {
 /** A model in one weight format, summed once so that a plan only subtracts. */
 export interface PreparedModel {
   readonly model: Model;
-  readonly quant: Quant;
+  readonly quant: Quant | HeldWeights;
   /** Layers that run. */
   readonly layers: number;
   /** Layers of the file, those for multi-token prediction included: mixes and the split count them. */
@@ -99,7 +100,7 @@ export function bufferBytes(type: GgmlType, ne: readonly number[], kind: BufferK
 export function prepare(
   model: Model,
   architectureName: string,
-  quant: Quant,
+  quant: Quant | HeldWeights,
   imatrix: boolean,
 ): PreparedModel {
   const { architecture } = model;
@@ -109,6 +110,7 @@ export function prepare(
   const layout = ggufLayout(architecture, family);
   const layersAll = layout.layers.length + layout.skipped.length;
   const file = sizedFile(layout, quant, mixContext(architecture, family, layersAll, imatrix));
+  if (quant.kind === 'gguf-file') refuseMore(quant, file);
   const isEmbedding = ({ name }: Sized) => name === 'token_embd.weight';
   const loaded = file.layers.slice(0, stack.length);
   const blocks = [...new Set(stack.flat(2))];
@@ -151,7 +153,7 @@ interface SizedFile {
   readonly counts: ReadonlyMap<Sized, number>;
 }
 
-function sizedFile(layout: GgufLayout, quant: Quant, context: MixContext): SizedFile {
+function sizedFile(layout: GgufLayout, quant: Quant | HeldWeights, context: MixContext): SizedFile {
   const layers = [...layout.layers, ...layout.skipped];
   const valuesOf = new Map<readonly GgufPiece[], number>();
   const values = layers.reduce((sum, pieces) => {
@@ -176,6 +178,17 @@ function sizedFile(layout: GgufLayout, quant: Quant, context: MixContext): Sized
     layers: layers.map((pieces, layer) => pieces.map((piece) => sized(piece, layer))),
     counts,
   };
+}
+
+/** @throws InputError `not-understood` for a tensor of a file that the model's spec does not make */
+function refuseMore({ file: path, tensors }: HeldWeights, file: SizedFile): void {
+  const made = new Set([
+    ...file.outside.map(({ name }) => name),
+    ...file.layers.flatMap((pieces, layer) => pieces.map(({ name }) => fullName(name, layer))),
+  ]);
+  const more = [...tensors.keys()].find((name) => !made.has(name));
+  if (more !== undefined)
+    throw new InputError('not-understood', { path, field: `tensor ${more}`, engine: 'llama.cpp' });
 }
 
 function sizedTensor(piece: GgufPiece, type: GgmlType): Sized {
