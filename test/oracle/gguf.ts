@@ -7,7 +7,7 @@ export interface Float {
   readonly float: number;
 }
 
-export type MetadataValue = number | boolean | string | Float | readonly number[];
+export type MetadataValue = number | boolean | string | Float | readonly (number | boolean)[];
 export type Metadata = Readonly<Record<string, MetadataValue>>;
 
 export interface FileTensor {
@@ -103,12 +103,9 @@ function typed(value: MetadataValue): Buffer {
   if (typeof value === 'boolean') return Buffer.concat([uint32(KINDS.bool), Buffer.from([Number(value)])]);
   if (typeof value === 'number') return Buffer.concat([uint32(KINDS.uint32), uint32(value)]);
   if ('float' in value) return Buffer.concat([uint32(KINDS.float32), float32(value.float)]);
-  return Buffer.concat([
-    uint32(KINDS.array),
-    uint32(KINDS.int32),
-    uint64(value.length),
-    ...value.map(uint32),
-  ]);
+  const items = value.map((item) => (typeof item === 'boolean' ? Buffer.from([Number(item)]) : uint32(item)));
+  const kind = typeof value[0] === 'boolean' ? KINDS.bool : KINDS.int32;
+  return Buffer.concat([uint32(KINDS.array), uint32(kind), uint64(value.length), ...items]);
 }
 
 function text(value: string): Buffer {

@@ -20,6 +20,7 @@ interface Spec {
 const float = (value: number): Float => ({ float: value });
 
 /** `src/llama-hparams.h:llama_expert_gating_func_type`. */
+const SOFTMAX = 1;
 const SIGMOID = 2;
 
 /**
@@ -145,6 +146,19 @@ function recurrentKeys({ block }: Spec): Metadata {
   };
 }
 
+const SIGMOID_SCALED: Metadata = {
+  expert_gating_func: SIGMOID,
+  expert_weights_norm: true,
+  expert_weights_scale: float(2.5),
+};
+
+const GRANITE_SCALES: Metadata = {
+  'attention.scale': float(0.0078125),
+  embedding_scale: float(12),
+  residual_scale: float(0.22),
+  logit_scale: float(16),
+};
+
 /** What an architecture reads beside the usual keys: `src/models/*.cpp:load_arch_hparams`. */
 const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
   llama4: (spec) => ({ interleave_moe_layer_step: firstLayerWith(spec, 'moe') + 1 }),
@@ -152,13 +166,47 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     full_attention_interval: firstLayerWith(spec, 'full') + 1,
     ...sharedWidth(spec),
   }),
+  qwen2moe: sharedWidth,
+  qwen3vlmoe: ({ architecture }) => ({
+    n_deepstack_layers:
+      architecture.towers?.vision?.tensors.find(({ name }) => name.startsWith('deepstack_mergers.'))?.count ??
+      0,
+    'rope.dimension_sections': [24, 20, 20, 0],
+  }),
   deepseek2: (spec) => ({
     leading_dense_block_count: firstLayerWith(spec, 'moe'),
     expert_shared_count: sharedCount(spec),
-    expert_gating_func: SIGMOID,
-    expert_weights_norm: true,
-    expert_weights_scale: float(2.5),
+    ...(spec.block('moe')?.routerCorrection
+      ? { expert_gating_func: SIGMOID, expert_weights_norm: true, expert_weights_scale: float(2.5) }
+      : { expert_gating_func: SOFTMAX, expert_weights_scale: float(16) }),
+    ...nextnLayers(spec, spec.architecture.type === 'glm4_moe_lite'),
     'rope.scaling.yarn_log_multiplier': float(0.1),
+  }),
+  'ernie4_5-moe': (spec) => ({
+    interleave_moe_layer_step: 1,
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    ...sharedWidth(spec),
+  }),
+  granitemoe: (spec) => ({ ...GRANITE_SCALES, ...sharedWidth(spec) }),
+  'hunyuan-moe': sharedWidth,
+  bailingmoe: (spec) => ({
+    expert_shared_count: sharedCount(spec),
+    expert_weights_scale: float(1),
+    expert_weights_norm: true,
+  }),
+  bailingmoe2: (spec) => ({
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    ...sharedWidth(spec),
+    expert_shared_count: 1,
+    ...SIGMOID_SCALED,
+    ...nextnLayers(spec, true),
+  }),
+  'exaone-moe': (spec) => ({
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    ...sharedWidth(spec),
+    ...SIGMOID_SCALED,
+    ...windowPattern(spec),
+    ...nextnLayers(spec, true),
   }),
   glm4moe: (spec) => ({
     leading_dense_block_count: firstLayerWith(spec, 'moe'),
@@ -166,15 +214,12 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     expert_gating_func: SIGMOID,
     expert_weights_norm: true,
     expert_weights_scale: float(1),
-    nextn_predict_layers: spec.architecture.mtp?.modules ?? 0,
+    ...nextnLayers(spec, true),
   }),
   'minimax-m2': () => ({ expert_gating_func: SIGMOID }),
   granitehybrid: (spec) => ({
     'attention.head_count_kv': spec.layers.map(keyValueHeads),
-    'attention.scale': float(0.0078125),
-    embedding_scale: float(12),
-    residual_scale: float(0.22),
-    logit_scale: float(16),
+    ...GRANITE_SCALES,
     'rope.scaling.finetuned': spec.architecture.rope !== undefined,
     ...sharedWidth(spec),
   }),
@@ -186,6 +231,17 @@ const firstLayerWith = ({ layers }: Spec, kind: Kind): number =>
 function keyValueHeads(blocks: readonly Block[]): number {
   const attention = blocks.find((block) => block.kind === 'full');
   return attention?.kvHeads ?? 0;
+}
+
+function nextnLayers({ architecture }: Spec, keeps: boolean): Metadata {
+  return keeps && architecture.mtp ? { nextn_predict_layers: architecture.mtp.modules } : {};
+}
+
+/** Which layers have a window, those for multi-token prediction included. */
+function windowPattern({ layers, architecture: { mtp } }: Spec): Metadata {
+  const windowed = layers.map((blocks) => blocks.some(({ kind }) => kind === 'sliding'));
+  const rest = new Array<boolean>(mtp?.modules ?? 0).fill(false);
+  return { 'attention.sliding_window_pattern': [...windowed, ...rest] };
 }
 
 function sharedWidth({ block }: Spec): Metadata {

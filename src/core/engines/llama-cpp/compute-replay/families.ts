@@ -13,6 +13,14 @@ export interface Routing {
 /** Where a graph differs from the usual one; absent means the usual way. */
 export interface GraphFamily {
   readonly routing?: Routing;
+  /** Routing where the file has no correction of the choice. */
+  readonly uncorrected?: Routing;
+  /** The gate of the shared expert is `silu(x) / x`, not a sigmoid. */
+  readonly dividesSharedGate?: true;
+  /** Norms of queries and keys come behind rope. */
+  readonly normsAfterRope?: true;
+  /** The first layers each add a part of a wider embedding: as many as the vision tower has mergers for them. */
+  readonly deepstack?: true;
   /** Factors on the embedding, on what joins the residual, on queries, on logits. */
   readonly scales?: readonly ('embedding' | 'residual' | 'queries' | 'logits')[];
   /** Layers without rope scale their queries by position. */
@@ -21,6 +29,8 @@ export interface GraphFamily {
   readonly plainNormUnlessExperts?: number;
   /** Rows of logits are chosen not in the last layer but behind it, or behind the last norm. */
   readonly choosesRows?: 'afterLayers' | 'afterNorm';
+  /** Numbers that say where a token stands, where it is not one: `src/llama-hparams.cpp:n_pos_per_embd`. */
+  readonly positionsPerToken?: number;
   /** The norm before the mixer enters the graph on its own. */
   readonly expandsNorm?: true;
 }
@@ -44,7 +54,22 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
     expandsNorm: true,
   },
   'gpt-oss': { routing: { gating: 'softmaxOfChosen' }, choosesRows: 'afterLayers' },
-  deepseek2: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
+  qwen2moe: { routing: { gating: 'softmax' }, dividesSharedGate: true },
+  qwen3vlmoe: { routing: { gating: 'softmax', normalised: true }, deepstack: true, positionsPerToken: 4 },
+  deepseek2: {
+    routing: { gating: 'sigmoid', normalised: true, scaled: true },
+    uncorrected: { gating: 'softmax', scaled: true },
+  },
+  'ernie4_5-moe': { routing: { gating: 'softmax', normalised: true } },
+  granitemoe: {
+    routing: { gating: 'softmax', normalised: true },
+    scales: ['embedding', 'residual', 'logits'],
+  },
+  olmoe: { routing: { gating: 'softmax' } },
+  'hunyuan-moe': { routing: { gating: 'softmax', normalised: true }, normsAfterRope: true },
+  bailingmoe: { routing: { gating: 'softmax', normalised: true } },
+  bailingmoe2: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
+  'exaone-moe': { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
   glm4moe: { routing: { gating: 'sigmoid', normalised: true } },
   gemma3: { scales: ['embedding', 'queries'] },
   'minimax-m2': { routing: { gating: 'sigmoid', normalised: true } },

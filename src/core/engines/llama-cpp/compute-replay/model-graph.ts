@@ -9,8 +9,8 @@ import { latent } from './blocks/latent.js';
 import { mamba2 } from './blocks/mamba2.js';
 import { type Build, newBuild, norm, put, type Structure, weight } from './build.js';
 import type { Graph } from './graph.js';
-import { add, getRows, input, mulMat, scale } from './ops.js';
-import type { Tensor } from './tensor.js';
+import { add, getRows, input, mulMat, pad, scale, view } from './ops.js';
+import { stridesOf, type Tensor } from './tensor.js';
 import { TIED_OUTPUT } from './weights.js';
 
 type Builder<K extends Block['kind']> = (
@@ -52,10 +52,13 @@ export interface GraphLayer {
  */
 export function modelGraph(structure: Structure, layers: readonly GraphLayer[]): Graph {
   const build = newBuild(structure);
-  let hidden = embedding(build);
+  const rows = embedding(build);
+  let hidden = scales(build, 'embedding', rows);
+  if (hidden !== rows) put(build, hidden);
   layers.forEach(({ layer, steps }, index) => {
     build.graph.starts.push(hidden);
-    hidden = graphLayer(build, steps, hidden, { layer, isLast: index === layers.length - 1 });
+    const out = graphLayer(build, steps, hidden, { layer, isLast: index === layers.length - 1 });
+    hidden = layer < build.deepstackLayers ? add(out, embeddingPart(rows)) : out;
   });
   put(build, logits(build, hidden));
   return build.graph;
@@ -64,15 +67,22 @@ export function modelGraph(structure: Structure, layers: readonly GraphLayer[]):
 const scales = ({ family }: Build, what: 'embedding' | 'residual' | 'logits', a: Tensor): Tensor =>
   family.scales?.includes(what) ? scale(a) : a;
 
-/** Rows of the embedding. The other way in, embeddings as such, is allocated though nobody reads it. */
+/**
+ * Rows of the embedding: `src/llama-graph.cpp:build_inp_embd`. The other way in, embeddings as such, is allocated though
+ * nobody reads it.
+ */
 function embedding(build: Build): Tensor {
-  const rows = put(
-    build,
-    getRows(weight(build, EMBEDDING), input('inp_tokens', 'I32', [build.sizes.tokens])),
-  );
-  put(build, input('inp_embd', 'F32', [build.architecture.hiddenSize, build.sizes.tokens]));
-  return put(build, scales(build, 'embedding', rows));
+  const { tokens } = build.sizes;
+  const { hiddenSize } = build.architecture;
+  const width = hiddenSize * (1 + build.deepstackLayers);
+  const rows = getRows(weight(build, EMBEDDING), input('inp_tokens', 'I32', [tokens]));
+  const wide = put(build, width > hiddenSize ? pad(rows, width) : rows);
+  put(build, input('inp_embd', 'F32', [width, tokens]));
+  return width > hiddenSize ? view(wide, [hiddenSize, tokens], stridesOf(wide)) : wide;
 }
+
+/** What one of the first layers adds of a wider embedding. */
+const embeddingPart = (rows: Tensor): Tensor => view(rows, [rows.ne[0], rows.ne[1]], stridesOf(rows));
 
 interface Position {
   readonly layer: number;

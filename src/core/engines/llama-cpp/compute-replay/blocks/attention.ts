@@ -37,7 +37,8 @@ export function attention(build: Build, block: Attention, cur: Tensor, layer: nu
     : shaped(build, block, joint, 'q', layer);
   const k = shaped(build, block, project(build, cur, 'attn_k', layer), 'k', layer);
   const v = reshape(project(build, cur, 'attn_v', layer), [headDim, kvHeads, tokens]);
-  const [queries, keys] = positioned(build, block, q, k, layer);
+  const positions = positioned(build, block, q, k, layer);
+  const [queries, keys] = build.family.normsAfterRope ? normed(build, positions, layer) : positions;
   const mixed = attend(build, block, { q: queries, k: keys, v }, layer);
   const gated = split ? mul(mixed, unary(cont(columns(split, headDim), [headDim * heads, tokens]))) : mixed;
   return biased(build, mulMat(weight(build, 'attn_output.weight', layer), gated), 'attn_output', layer);
@@ -60,8 +61,15 @@ function shaped(build: Build, block: Attention, a: Tensor, which: 'q' | 'k', lay
   const heads = which === 'q' ? block.heads : block.kvHeads;
   const wide = block.qkNorm === 'width' ? headNorm(build, a, name, layer) : a;
   const split = reshape(wide, [block.headDim, heads, build.sizes.tokens]);
-  return block.qkNorm === 'head' ? headNorm(build, split, name, layer) : split;
+  return block.qkNorm === 'head' && !build.family.normsAfterRope
+    ? headNorm(build, split, name, layer)
+    : split;
 }
+
+const normed = (build: Build, [q, k]: [Tensor, Tensor], layer: number): [Tensor, Tensor] => [
+  headNorm(build, q, 'attn_q_norm', layer),
+  headNorm(build, k, 'attn_k_norm', layer),
+];
 
 /** Rope, or what a family does in its place. */
 function positioned(build: Build, block: Attention, q: Tensor, k: Tensor, layer: number): [Tensor, Tensor] {

@@ -45,8 +45,11 @@ export function moe(build: Build, block: Moe, cur: Tensor, layer: number): Tenso
   if (!block.shared) return routed;
   const shared = gated(build, cur, '_shexp', layer);
   const gate = build.find('ffn_gate_inp_shexp.weight', layer);
-  return add(routed, gate ? mul(shared, unary(mulMat(gate, cur))) : shared);
+  return add(routed, gate ? mul(shared, sharedGate(build, mulMat(gate, cur))) : shared);
 }
+
+const sharedGate = ({ family }: Build, a: Tensor): Tensor =>
+  family.dividesSharedGate ? div(unary(a), a) : unary(a);
 
 interface Choice {
   readonly experts: Tensor;
@@ -55,7 +58,7 @@ interface Choice {
 
 /** `src/llama-graph.cpp:build_moe_ffn`. */
 function routedExperts(build: Build, block: Moe, cur: Tensor, layer: number): Tensor {
-  const routing = build.family.routing ?? { gating: 'softmax' };
+  const routing = routingOf(build, block);
   const tokens = cur.ne[1];
   const choice = chosen(build, block, routing, cur, layer);
   put(build, choice.weights);
@@ -67,6 +70,11 @@ function routedExperts(build: Build, block: Moe, cur: Tensor, layer: number): Te
   const gate = expert(build, 'ffn_gate_exps', inputs, choice, layer);
   const down = expert(build, 'ffn_down_exps', glu(gate, up), choice, layer);
   return summed(build, block, routing.weighsInput ? down : mul(down, choice.weights), tokens);
+}
+
+function routingOf({ family }: Build, { routerCorrection }: Moe): Routing {
+  const uncorrected = routerCorrection ? undefined : family.uncorrected;
+  return uncorrected ?? family.routing ?? { gating: 'softmax' };
 }
 
 function expert(build: Build, name: string, cur: Tensor, { experts }: Choice, layer: number): Tensor {
