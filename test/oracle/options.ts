@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util';
 
 export interface Options {
   readonly seed: number;
+  /** Models by name or path, in the place of the catalogue. */
+  readonly models: readonly string[];
   /** Settings of models of the catalogue. */
   readonly settings: number;
   /** Models in shapes of their own. */
@@ -17,6 +19,7 @@ export function readOptions(): Options {
   const { values } = parseArgs({
     options: {
       seed: { type: 'string' },
+      model: { type: 'string', multiple: true, default: [] },
       settings: { type: 'string', default: '1000' },
       variants: { type: 'string', default: '150' },
       quant: { type: 'string', default: 'F16' },
@@ -25,6 +28,7 @@ export function readOptions(): Options {
   });
   return {
     seed: Number(values.seed ?? Math.floor(Math.random() * 1e9)),
+    models: values.model,
     settings: Number(values.settings),
     variants: Number(values.variants),
     quant: values.quant,
