@@ -9,6 +9,7 @@ import type { Programs } from './compute-replay/index.js';
 import { FAMILIES, type Family } from './families.js';
 import { refuseUnknown } from './known-blocks.js';
 import { type LawShape, lawShapeOf } from './law-shape.js';
+import { asLoaded } from './loaded.js';
 import { type GgufLayout, type GgufPiece, ggufLayout } from './tensors.js';
 
 /** Where a buffer lies decides its padding. */
@@ -44,6 +45,7 @@ export interface CacheClass {
 
 /** A model in one weight format, summed once so that a plan only subtracts. */
 export interface PreparedModel {
+  /** The model as the engine loads it. */
   readonly model: Model;
   readonly quant: Quant;
   /** Layers that run. */
@@ -102,9 +104,9 @@ export function prepare(
   quant: Quant,
   imatrix: boolean,
 ): PreparedModel {
-  const { architecture } = model;
-  refuseUnknown(architecture);
   const family = FAMILIES[architectureName] ?? {};
+  refuseUnknown(model.architecture, family);
+  const architecture = asLoaded(model.architecture, family);
   const stack = stackOf(architecture);
   const layout = ggufLayout(architecture, family);
   const layersAll = layout.layers.length + layout.skipped.length;
@@ -113,7 +115,7 @@ export function prepare(
   const loaded = file.layers.slice(0, stack.length);
   const blocks = [...new Set(stack.flat(2))];
   return {
-    model,
+    model: { ...model, architecture },
     quant,
     layers: stack.length,
     layersAll,

@@ -41,6 +41,7 @@ const NAMES: Record<string, string> = {
   'self_attn.q_proj': 'attn_q',
   'self_attn.k_proj': 'attn_k',
   'self_attn.v_proj': 'attn_v',
+  'self_attn.qkv_proj': 'attn_qkv',
   'self_attn.o_proj': 'attn_output',
   'self_attn.q_norm': 'attn_q_norm',
   'self_attn.k_norm': 'attn_k_norm',
@@ -94,6 +95,8 @@ const RESHAPED: Record<string, (part: Part, surroundings: Surroundings) => Named
   'mamba.A_log': ({ shape }) => [{ name: 'ssm_a', ne: [1, ...shape] }],
   'mamba.D': ({ shape }) => [{ name: 'ssm_d', ne: [1, ...shape] }],
   'mamba.norm.weight': groupedNorm,
+  // Metadata of the file.
+  'mlp.act_fn.parameters': () => [],
   'mlp.gate.e_score_correction_bias': ({ shape }) => [{ name: 'exp_probs_b.bias', ne: shape }],
   'mlp.shared_expert_gate.weight': ({ shape }) => [{ name: 'ffn_gate_inp_shexp.weight', ne: [shape[1]!] }],
 };
@@ -112,7 +115,9 @@ export function ggufLayout(architecture: Architecture, family: Family): GgufLayo
   const layer = (parts: readonly Part[], blocks: readonly Block[]): GgufPiece[] => {
     const pieces =
       made.get(parts) ??
-      parts.flatMap((part) => converted(part, { architecture, blocks }, family)).sort(byName);
+      fused(parts, family)
+        .flatMap((part) => converted(part, { architecture, blocks }, family))
+        .sort(byName);
     made.set(parts, pieces);
     return pieces;
   };
@@ -120,8 +125,7 @@ export function ggufLayout(architecture: Architecture, family: Family): GgufLayo
     converted(part, { architecture, blocks: [] }, family),
   );
   return {
-    outside:
-      architecture.rope?.scaling?.kind === 'llama3' ? [...outside, ropeFactors(architecture)] : outside,
+    outside: [...outside, ...ropeFactors(architecture, family)],
     layers: layout.layers.map((parts, index) => layer(parts, stack[index]!.flat())),
     skipped: family.keepsMtp
       ? layout.mtp.map((parts) => layer(parts, Object.values(architecture.blocks)))
@@ -152,6 +156,31 @@ export function ggufTensors(architecture: Architecture, family: Family): GgufTen
     ...layers.flatMap(inLayer(true, 0)),
     ...skipped.flatMap(inLayer(false, layers.length)),
   ];
+}
+
+/** Matrices that the file holds as one, rows after rows. */
+const FUSIONS = {
+  qkv: { into: 'self_attn.qkv_proj', of: ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'] },
+  gateUp: { into: 'mlp.up_proj', of: ['mlp.gate_proj', 'mlp.up_proj'] },
+} as const;
+
+const fused = (parts: readonly Part[], { fused = [] }: Family): readonly Part[] =>
+  fused.reduce<readonly Part[]>(
+    (all, which) => ['weight', 'bias'].reduce((some, suffix) => fusedOnce(some, FUSIONS[which], suffix), all),
+    parts,
+  );
+
+function fusedOnce(
+  parts: readonly Part[],
+  { into, of }: (typeof FUSIONS)[keyof typeof FUSIONS],
+  suffix: string,
+): readonly Part[] {
+  const names = of.map((name) => `${name}.${suffix}`);
+  const [first, ...others] = parts.filter(({ name }) => names.includes(name));
+  if (!first || others.length === 0) return parts;
+  const rows = [first, ...others].reduce((sum, { shape }) => sum + shape[0]!, 0);
+  const whole: Part = { ...first, name: `${into}.${suffix}`, shape: [rows, ...first.shape.slice(1)] };
+  return [...parts.filter(({ name }) => !names.includes(name)), whole];
 }
 
 function converted(part: Part, surroundings: Surroundings, family: Family): GgufPiece[] {
@@ -213,17 +242,25 @@ function groupedNorm({ shape }: Part, surroundings: Surroundings): Named[] {
   return [{ name: 'ssm_norm.weight', ne: [shape[0]! / groups, groups] }];
 }
 
-/** Frequency factors of Llama 3's rope scaling: half a head, `conversion/llama.py:generate_extra_tensors`. */
-function ropeFactors(architecture: Architecture): GgufPiece {
+/** Factors of rope's frequencies by the scaling that has them, `conversion/*.py:generate_extra_tensors`. */
+const ROPE_FACTORS = {
+  llama3: ['rope_freqs.weight'],
+  longrope: ['rope_factors_long.weight', 'rope_factors_short.weight'],
+} as const;
+
+/** One factor for every pair of numbers that turns. */
+function ropeFactors(architecture: Architecture, { ropeFactors }: Family): GgufPiece[] {
+  const { rope } = architecture;
+  if (!ropeFactors || rope?.scaling?.kind !== ropeFactors) return [];
   const attention = stackOf(architecture)
     .flat(2)
     .find((block) => 'headDim' in block && 'kvHeads' in block);
   const headDim = attention && 'headDim' in attention ? attention.headDim : 0;
-  return {
-    name: 'rope_freqs.weight',
+  return ROPE_FACTORS[ropeFactors].map((name) => ({
+    name,
     role: 'attention',
-    ne: [(architecture.rope?.dim ?? headDim) / 2],
+    ne: [(rope.dim ?? headDim) / 2],
     routed: false,
     onEveryDevice: true,
-  };
+  }));
 }
