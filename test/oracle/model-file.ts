@@ -98,9 +98,9 @@ function ropeKeys({ architecture: { rope }, block }: Spec): Metadata {
   return {
     ...(rope && { 'rope.freq_base': float(rope.theta) }),
     ...(dim && { 'rope.dimension_count': dim }),
-    // The scaling of Llama 3 is a tensor of the file.
+    // The scaling of Llama 3 is a tensor of the file; a dynamic one is not converted.
     ...(scaling &&
-      scaling.kind !== 'llama3' && {
+      !['llama3', 'dynamic'].includes(scaling.kind) && {
         'rope.scaling.type': scaling.kind,
         'rope.scaling.factor': float(scaling.factor),
         ...(scaling.originalTokens && { 'rope.scaling.original_context_length': scaling.originalTokens }),
@@ -152,15 +152,32 @@ const SIGMOID_SCALED: Metadata = {
   expert_weights_scale: float(2.5),
 };
 
-const GRANITE_SCALES: Metadata = {
+/** Granite's factors. */
+const GRANITE: Metadata = {
   'attention.scale': float(0.0078125),
   embedding_scale: float(12),
   residual_scale: float(0.22),
   logit_scale: float(16),
 };
 
+/** Rope over time, height and width. */
+const SECTIONS: Metadata = { 'rope.dimension_sections': [16, 24, 24, 0] };
+
 /** What an architecture reads beside the usual keys: `src/models/*.cpp:load_arch_hparams`. */
 const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
+  mistral3: ({ architecture }) =>
+    architecture.rope?.scaling?.kind === 'yarn' ? { 'attention.temperature_scale': float(0.1) } : {},
+  gemma2: () => ({ attn_logit_softcapping: float(50), final_logit_softcapping: float(30) }),
+  olmo2: ({ layers }) => ({ 'attention.sliding_window_pattern': layers.map(hasWindow) }),
+  granite: () => GRANITE,
+  'command-r': layerNorms,
+  cohere2: layerNorms,
+  apertus: ({ layers }) =>
+    Object.fromEntries(
+      ['alpha_n', 'alpha_p', 'beta', 'eps'].map((name) => [`xielu.${name}`, layers.map(() => float(0.5))]),
+    ),
+  qwen: ({ block }) => ({ feed_forward_length: 2 * block('dense')!.intermediateSize }),
+  qwen2vl: () => SECTIONS,
   llama4: (spec) => ({ interleave_moe_layer_step: firstLayerWith(spec, 'moe') + 1 }),
   qwen3next: (spec) => ({
     full_attention_interval: firstLayerWith(spec, 'full') + 1,
@@ -187,7 +204,7 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     leading_dense_block_count: firstLayerWith(spec, 'moe'),
     ...sharedWidth(spec),
   }),
-  granitemoe: (spec) => ({ ...GRANITE_SCALES, ...sharedWidth(spec) }),
+  granitemoe: (spec) => ({ ...GRANITE, ...sharedWidth(spec) }),
   'hunyuan-moe': sharedWidth,
   bailingmoe: (spec) => ({
     expert_shared_count: sharedCount(spec),
@@ -219,11 +236,20 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
   'minimax-m2': () => ({ expert_gating_func: SIGMOID }),
   granitehybrid: (spec) => ({
     'attention.head_count_kv': spec.layers.map(keyValueHeads),
-    ...GRANITE_SCALES,
+    ...GRANITE,
     'rope.scaling.finetuned': spec.architecture.rope !== undefined,
     ...sharedWidth(spec),
   }),
 };
+
+const hasWindow = (blocks: readonly Block[]): boolean => blocks.some(({ kind }) => kind === 'sliding');
+
+function layerNorms({ architecture }: Spec): Metadata {
+  return {
+    'attention.layer_norm_epsilon': float(architecture.norm.epsilon),
+    logit_scale: float(0.0625),
+  };
+}
 
 const firstLayerWith = ({ layers }: Spec, kind: Kind): number =>
   layers.findIndex((blocks) => blocks.some((block) => block.kind === kind));

@@ -3,9 +3,9 @@ import { parseArgs } from 'node:util';
 
 export interface Options {
   readonly seed: number;
-  /** Names or paths of models to draw from in place of the catalogue. */
+  /** Models by name or path, in the place of the catalogue. */
   readonly models: readonly string[];
-  /** Settings of these models. */
+  /** Settings of models of the catalogue. */
   readonly settings: number;
   /** Models in shapes of their own. */
   readonly variants: number;

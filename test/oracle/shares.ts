@@ -24,11 +24,10 @@ export interface Share {
 
 const SETTINGS_OF_A_VARIANT = 3;
 
-/** Models that llama.cpp runs, by its name for their architecture: those named, or the catalogue. */
-async function byArchitecture({ planner, options }: Draw): Promise<string[][]> {
+/** The models that llama.cpp runs, of those named or of the catalogue, by its name for their architecture. */
+async function byArchitecture(planner: Planner, named: readonly string[]): Promise<string[][]> {
   const models = new Map<string, string[]>();
-  const named = options.models.length > 0 ? options.models : planner.catalog.models.map(({ id }) => id);
-  for (const model of named) {
+  for (const model of named.length > 0 ? named : planner.catalog.models.map(({ id }) => id)) {
     const name = await architectureOf(planner, model);
     if (name) models.set(name, [...(models.get(name) ?? []), model]);
   }
@@ -45,9 +44,8 @@ async function architectureOf(planner: Planner, model: string): Promise<string |
 }
 
 /** Every architecture as often as any other, whatever the number of its models. */
-export async function sharesOfCatalog(draw: Draw): Promise<Share[]> {
-  const { random, options } = draw;
-  const groups = await byArchitecture(draw);
+export async function sharesOfCatalog({ planner, random, options }: Draw): Promise<Share[]> {
+  const groups = await byArchitecture(planner, options.models);
   const counts = new Map<string, number>();
   for (let index = 0; index < options.settings; index++) {
     const model = random.pick(groups[index % groups.length]!);
@@ -57,9 +55,8 @@ export async function sharesOfCatalog(draw: Draw): Promise<Share[]> {
 }
 
 /** Models of the same architectures in other shapes, each a file of its own. */
-export async function sharesOfVariants(draw: Draw): Promise<Share[]> {
-  const { planner, random, options } = draw;
-  const groups = await byArchitecture(draw);
+export async function sharesOfVariants({ planner, random, options }: Draw): Promise<Share[]> {
+  const groups = await byArchitecture(planner, options.models);
   const shares: Share[] = [];
   for (let index = 0; index < options.variants; index++) {
     const base = await planner.model(random.pick(groups[index % groups.length]!));

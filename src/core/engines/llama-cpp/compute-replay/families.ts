@@ -23,14 +23,18 @@ export interface GraphFamily {
   readonly deepstack?: true;
   /** Factors on the embedding, on what joins the residual, on queries, on logits. */
   readonly scales?: readonly ('embedding' | 'residual' | 'queries' | 'logits')[];
-  /** Layers without rope scale their queries by position. */
-  readonly scalesByPosition?: true;
+  /** Queries are scaled by position in layers without rope, or in a model with YaRN. */
+  readonly scalesByPosition?: 'withoutRope' | 'withYarn';
   /** Queries and keys are normalised after rope, without weights, unless there are this many experts. */
   readonly plainNormUnlessExperts?: number;
   /** Rows of logits are chosen not in the last layer but behind it, or behind the last norm. */
   readonly choosesRows?: 'afterLayers' | 'afterNorm';
-  /** Numbers that say where a token stands, where it is not one: `src/llama-hparams.cpp:n_pos_per_embd`. */
-  readonly positionsPerToken?: number;
+  /** What is squeezed by a hyperbolic tangent: logits of attention where they are computed, those of tokens. */
+  readonly softCaps?: readonly ('attention' | 'logits')[];
+  /** Norms subtract the mean. */
+  readonly layerNorms?: true;
+  /** Places of a token, where it has more than one: time, height, width and another. */
+  readonly positionsPerToken?: 4;
   /** The norm before the mixer enters the graph on its own. */
   readonly expandsNorm?: true;
 }
@@ -43,9 +47,11 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   llama: { routing: { gating: 'softmax', normalised: true } },
   llama4: {
     routing: { gating: 'sigmoid', weighsInput: true },
-    scalesByPosition: true,
+    scalesByPosition: 'withoutRope',
     plainNormUnlessExperts: 128,
   },
+  mistral3: { scalesByPosition: 'withYarn' },
+  qwen2: {},
   qwen3: {},
   qwen3moe: { routing: { gating: 'softmax', normalised: true } },
   qwen3next: {
@@ -70,8 +76,25 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   bailingmoe: { routing: { gating: 'softmax', normalised: true } },
   bailingmoe2: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
   'exaone-moe': { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
+  glm4: {},
   glm4moe: { routing: { gating: 'sigmoid', normalised: true } },
+  gemma: { scales: ['embedding', 'queries'] },
+  gemma2: { scales: ['embedding', 'queries'], softCaps: ['attention', 'logits'] },
   gemma3: { scales: ['embedding', 'queries'] },
+  phi3: { scales: ['queries'] },
+  olmo2: {},
+  granite: { scales: ['embedding', 'residual', 'logits'] },
+  'command-r': { scales: ['logits'], layerNorms: true },
+  cohere2: { scales: ['logits'], layerNorms: true },
+  seed_oss: {},
+  ernie4_5: {},
+  apertus: {},
+  exaone: {},
+  internlm2: {},
+  qwen2vl: { positionsPerToken: 4 },
+  baichuan: {},
+  chatglm: {},
+  qwen: {},
   'minimax-m2': { routing: { gating: 'sigmoid', normalised: true } },
   granitehybrid: {
     routing: { gating: 'softmax', normalised: true },

@@ -1,5 +1,5 @@
 import type { Block } from '../../../../../schema/model.js';
-import { type Build, put, weight } from '../build.js';
+import { type Build, project, put, weight } from '../build.js';
 import type { Routing } from '../families.js';
 import {
   add,
@@ -10,6 +10,7 @@ import {
   fill,
   getRows,
   glu,
+  gluOfHalves,
   mul,
   mulMat,
   mulMatId,
@@ -29,14 +30,18 @@ import { stridesOf, type Tensor } from '../tensor.js';
 type Dense = Extract<Block, { kind: 'dense' }>;
 type Moe = Extract<Block, { kind: 'moe' }>;
 
-/** Gated feed-forward: `src/llama-graph.cpp:build_ffn`. */
-export const dense = (build: Build, _block: Dense, cur: Tensor, layer: number): Tensor =>
-  gated(build, cur, '', layer);
+/** Feed-forward with a gate, or without: `src/llama-graph.cpp:build_ffn`. */
+export function dense(build: Build, block: Dense, cur: Tensor, layer: number): Tensor {
+  if (block.gate !== false) return gated(build, cur, '', layer);
+  return project(build, unary(project(build, cur, 'ffn_up', layer)), 'ffn_down', layer);
+}
 
+/** A gate of its own, or one that lies in a row with what it weighs. */
 function gated(build: Build, cur: Tensor, suffix: string, layer: number): Tensor {
-  const matrix = (name: string) => weight(build, `${name}${suffix}.weight`, layer);
-  const up = mulMat(matrix('ffn_up'), cur);
-  return mulMat(matrix('ffn_down'), glu(mulMat(matrix('ffn_gate'), cur), up));
+  const up = project(build, cur, `ffn_up${suffix}`, layer);
+  const hasGate = build.find(`ffn_gate${suffix}.weight`, layer) !== undefined;
+  const inner = hasGate ? glu(project(build, cur, `ffn_gate${suffix}`, layer), up) : gluOfHalves(up);
+  return project(build, inner, `ffn_down${suffix}`, layer);
 }
 
 /** A mixture of experts and the expert that all share. */
