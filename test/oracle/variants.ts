@@ -151,11 +151,14 @@ function ropeOf(rope: NonNullable<Architecture['rope']>, { heads }: Shape): Arch
   return rope.dim ? { ...rope, dim: heads.headDim / 2 } : rope;
 }
 
+/** The engine's last layer cannot be one that adds a part of a wider embedding. */
+const AFTER_DEEPSTACK = 4;
+
 /** Some layers; with 26 or 27 of them, latent attention is that without a rank for queries, and only with them. */
 function repeatsOf(random: Random, architecture: Architecture, run: Architecture['layers'][number]): number {
   const most = Math.min(run.repeat ?? 1, Math.ceil(24 / run.pattern.length));
   const latent = Object.values(architecture.blocks).find(({ kind }) => kind === 'latent');
-  if (!latent) return random.scaled(1, most);
+  if (!latent) return random.scaled(Math.min(most, architecture.towers ? AFTER_DEEPSTACK : 1), most);
   return 'queryRank' in latent ? random.scaled(1, Math.min(most, 12)) : (run.repeat ?? 1);
 }
 
