@@ -152,6 +152,8 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     full_attention_interval: firstLayerWith(spec, 'full') + 1,
     ...sharedWidth(spec),
   }),
+  qwen35: (spec) => qwen35(spec),
+  qwen35moe: (spec) => ({ ...qwen35(spec), ...sharedWidth(spec) }),
   deepseek2: (spec) => ({
     leading_dense_block_count: firstLayerWith(spec, 'moe'),
     expert_shared_count: sharedCount(spec),
@@ -179,6 +181,12 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     ...sharedWidth(spec),
   }),
 };
+
+const qwen35 = (spec: Spec): Metadata => ({
+  full_attention_interval: firstLayerWith(spec, 'full') + 1,
+  nextn_predict_layers: spec.architecture.mtp?.modules ?? 0,
+  'rope.dimension_sections': [11, 11, 10, 0],
+});
 
 const firstLayerWith = ({ layers }: Spec, kind: Kind): number =>
   layers.findIndex((blocks) => blocks.some((block) => block.kind === kind));

@@ -8,6 +8,8 @@ export interface Family {
   readonly keepsMtp?: true;
   /** The file says key-value heads layer by layer, so that a layer without attention has none. */
   readonly headsPerLayer?: true;
+  /** Two matrices, not one, say how far a delta net writes its state and how much of it stays. */
+  readonly partsBetaAlpha?: true;
   /** The architecture whose type switch calls 80 layers of grouped-query attention "70B". */
   readonly has70b?: true;
 }
@@ -22,6 +24,8 @@ export const FAMILIES: Record<string, Family> = {
   qwen3: {},
   qwen3moe: {},
   qwen3next: { ffnNorm: 'post_attention_norm' },
+  qwen35: { ffnNorm: 'post_attention_norm', keepsMtp: true, partsBetaAlpha: true },
+  qwen35moe: { ffnNorm: 'post_attention_norm', keepsMtp: true, partsBetaAlpha: true },
   'gpt-oss': { ffnNorm: 'post_attention_norm' },
   deepseek2: {},
   glm4moe: { ffnNorm: 'post_attention_norm', keepsMtp: true },

@@ -50,7 +50,6 @@ const NAMES: Record<string, string> = {
   'self_attn.q_b_proj': 'attn_q_b',
   'self_attn.kv_a_proj_with_mqa': 'attn_kv_a_mqa',
   'self_attn.kv_a_layernorm': 'attn_kv_a_norm',
-  'linear_attn.in_proj_ba': 'ssm_ba',
   'linear_attn.conv1d': 'ssm_conv1d',
   'linear_attn.norm': 'ssm_norm',
   'linear_attn.out_proj': 'ssm_out',
@@ -79,6 +78,7 @@ type Named = Pick<GgufPiece, 'name' | 'ne'>;
 
 interface Surroundings {
   readonly architecture: Architecture;
+  readonly family: Family;
   /** Blocks of the layer that the tensor is in. */
   readonly blocks: readonly Block[];
 }
@@ -88,6 +88,7 @@ const RESHAPED: Record<string, (part: Part, surroundings: Surroundings) => Named
   'self_attn.sinks': ({ shape }) => [{ name: 'attn_sinks.weight', ne: shape }],
   'self_attn.kv_b_proj.weight': splitLatent,
   'linear_attn.in_proj_qkvz.weight': splitDeltaNet,
+  'linear_attn.in_proj_ba.weight': betaAlpha,
   'linear_attn.dt_bias': ({ shape }) => [{ name: 'ssm_dt.bias', ne: shape }],
   'linear_attn.A_log': ({ shape }) => [{ name: 'ssm_a', ne: shape }],
   'mamba.dt_bias': ({ shape }) => [{ name: 'ssm_dt.bias', ne: shape }],
@@ -112,12 +113,12 @@ export function ggufLayout(architecture: Architecture, family: Family): GgufLayo
   const layer = (parts: readonly Part[], blocks: readonly Block[]): GgufPiece[] => {
     const pieces =
       made.get(parts) ??
-      parts.flatMap((part) => converted(part, { architecture, blocks }, family)).sort(byName);
+      parts.flatMap((part) => converted(part, { architecture, family, blocks })).sort(byName);
     made.set(parts, pieces);
     return pieces;
   };
   const outside = [...layout.embedding, ...layout.output].flatMap((part) =>
-    converted(part, { architecture, blocks: [] }, family),
+    converted(part, { architecture, family, blocks: [] }),
   );
   return {
     outside:
@@ -154,17 +155,17 @@ export function ggufTensors(architecture: Architecture, family: Family): GgufTen
   ];
 }
 
-function converted(part: Part, surroundings: Surroundings, family: Family): GgufPiece[] {
+function converted(part: Part, surroundings: Surroundings): GgufPiece[] {
   const routed = part.name.startsWith('mlp.experts.');
-  return namesOf(part, surroundings, family).map(({ name, ne }) => ({ name, role: part.role, ne, routed }));
+  return namesOf(part, surroundings).map(({ name, ne }) => ({ name, role: part.role, ne, routed }));
 }
 
-function namesOf(part: Part, surroundings: Surroundings, family: Family): Named[] {
+function namesOf(part: Part, surroundings: Surroundings): Named[] {
   const reshaped = RESHAPED[part.name];
   if (reshaped) return reshaped(part, surroundings);
   const dot = part.name.lastIndexOf('.');
   const base = part.name.slice(0, dot);
-  const name = base === 'ffn_norm' ? (family.ffnNorm ?? 'ffn_norm') : NAMES[base];
+  const name = base === 'ffn_norm' ? (surroundings.family.ffnNorm ?? 'ffn_norm') : NAMES[base];
   if (!name) throw new InputError('not-understood', { field: `tensor ${part.name}`, engine: 'llama.cpp' });
   return [{ name: name + part.name.slice(dot), ne: ggmlShape(part, surroundings.architecture) }];
 }
@@ -205,6 +206,13 @@ function splitDeltaNet(_: Part, surroundings: Surroundings): Named[] {
     { name: 'attn_qkv.weight', ne: [hiddenSize, 2 * keyHeads * keyDim + gate] },
     { name: 'attn_gate.weight', ne: [hiddenSize, gate] },
   ];
+}
+
+/** Qwen3.5 has the two halves of Qwen3-Next's matrix apart. */
+function betaAlpha({ shape }: Part, { architecture: { hiddenSize }, family }: Surroundings): Named[] {
+  const [rows = 0] = shape;
+  if (!family.partsBetaAlpha) return [{ name: 'ssm_ba.weight', ne: [hiddenSize, rows] }];
+  return ['ssm_alpha.weight', 'ssm_beta.weight'].map((name) => ({ name, ne: [hiddenSize, rows / 2] }));
 }
 
 /** `conversion/mamba.py`: the inner norm as one row a group. */

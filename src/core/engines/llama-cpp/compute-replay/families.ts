@@ -21,6 +21,8 @@ export interface GraphFamily {
   readonly plainNormUnlessExperts?: number;
   /** Rows of logits are chosen not in the last layer but behind it, or behind the last norm. */
   readonly choosesRows?: 'afterLayers' | 'afterNorm';
+  /** Numbers that say where a token stands, where it is not one: `src/llama-hparams.cpp:n_pos_per_embd`. */
+  readonly positionsPerToken?: number;
   /** The norm before the mixer enters the graph on its own. */
   readonly expandsNorm?: true;
 }
@@ -42,6 +44,13 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
     routing: { gating: 'softmax', normalised: true },
     choosesRows: 'afterNorm',
     expandsNorm: true,
+  },
+  qwen35: { choosesRows: 'afterNorm', expandsNorm: true, positionsPerToken: 4 },
+  qwen35moe: {
+    routing: { gating: 'softmax', normalised: true },
+    choosesRows: 'afterNorm',
+    expandsNorm: true,
+    positionsPerToken: 4,
   },
   'gpt-oss': { routing: { gating: 'softmaxOfChosen' }, choosesRows: 'afterLayers' },
   deepseek2: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
