@@ -190,6 +190,8 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
       0,
     'rope.dimension_sections': [24, 20, 20, 0],
   }),
+  qwen35: (spec) => qwen35(spec),
+  qwen35moe: (spec) => ({ ...qwen35(spec), ...sharedWidth(spec) }),
   deepseek2: (spec) => ({
     leading_dense_block_count: firstLayerWith(spec, 'moe'),
     expert_shared_count: sharedCount(spec),
@@ -217,6 +219,18 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     expert_shared_count: 1,
     ...SIGMOID_SCALED,
     ...nextnLayers(spec, true),
+  }),
+  afmoe: (spec) => ({
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    expert_shared_count: sharedCount(spec),
+    ...SIGMOID_SCALED,
+  }),
+  laguna: (spec) => ({
+    'attention.head_count': spec.layers.map(queryHeads),
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    ...sharedWidth(spec),
+    ...SIGMOID_SCALED,
+    'rope.dimension_count_swa': spec.block('sliding')?.headDim ?? 0,
   }),
   'exaone-moe': (spec) => ({
     leading_dense_block_count: firstLayerWith(spec, 'moe'),
@@ -250,9 +264,19 @@ function layerNorms({ architecture }: Spec): Metadata {
     logit_scale: float(0.0625),
   };
 }
+const qwen35 = (spec: Spec): Metadata => ({
+  full_attention_interval: firstLayerWith(spec, 'full') + 1,
+  nextn_predict_layers: spec.architecture.mtp?.modules ?? 0,
+  'rope.dimension_sections': [11, 11, 10, 0],
+});
 
 const firstLayerWith = ({ layers }: Spec, kind: Kind): number =>
   layers.findIndex((blocks) => blocks.some((block) => block.kind === kind));
+
+function queryHeads(blocks: readonly Block[]): number {
+  const attention = blocks.find((block) => 'kvHeads' in block);
+  return attention && 'heads' in attention ? attention.heads : 0;
+}
 
 function keyValueHeads(blocks: readonly Block[]): number {
   const attention = blocks.find((block) => block.kind === 'full');

@@ -3,13 +3,13 @@ import { parseArgs } from 'node:util';
 
 export interface Options {
   readonly seed: number;
-  /** Models by name or path, in the place of the catalogue. */
-  readonly models: readonly string[];
   /** Settings of models of the catalogue. */
   readonly settings: number;
   /** Models in shapes of their own. */
   readonly variants: number;
   readonly quant: string;
+  /** Models to compare, by name or file; all of the catalogue where empty. */
+  readonly models: readonly string[];
   /** Where files are written. */
   readonly folder: string;
 }
@@ -19,19 +19,19 @@ export function readOptions(): Options {
   const { values } = parseArgs({
     options: {
       seed: { type: 'string' },
-      model: { type: 'string', multiple: true, default: [] },
       settings: { type: 'string', default: '1000' },
       variants: { type: 'string', default: '150' },
       quant: { type: 'string', default: 'F16' },
+      model: { type: 'string', multiple: true, default: [] },
       folder: { type: 'string', default: '' },
     },
   });
   return {
     seed: Number(values.seed ?? Math.floor(Math.random() * 1e9)),
-    models: values.model,
     settings: Number(values.settings),
     variants: Number(values.variants),
     quant: values.quant,
+    models: values.model,
     folder: values.folder,
   };
 }

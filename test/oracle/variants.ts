@@ -98,6 +98,10 @@ const EXTRAS: Readonly<Record<string, (random: Random) => Extras>> = {
   ernie4_5: tied,
   exaone: tied,
   chatglm: biasedOrTied,
+  qwen3_5: tied,
+  qwen3_5_text: tied,
+  qwen3_5_moe: tied,
+  qwen3_5_moe_text: tied,
   glm4_moe: (random) => ({ ...tied(random), ...(random.chance(0.5) && { qkNorm: 'head' }) }),
   granitemoehybrid: tied,
   qwen3_vl_moe: tied,
@@ -116,11 +120,21 @@ function relaid(random: Random, architecture: Architecture): Architecture {
   return RELAID[architecture.type]?.(random, architecture) ?? architecture;
 }
 
-const RELAID: Readonly<Record<string, (random: Random, architecture: Architecture) => Architecture>> = {
-  qwen3_next: (random, architecture) => {
-    const linear = Array.from({ length: random.whole(1, 5) }, () => ['linear', 'moe']);
-    return { ...architecture, layers: [{ repeat: 12, pattern: [...linear, ['attention', 'moe']] }] };
-  },
+type Relay = (random: Random, architecture: Architecture) => Architecture;
+
+/** Full attention after some delta nets. */
+const relaidQwen: Relay = (random, architecture) => {
+  const feedForward = architecture.blocks.moe ? 'moe' : 'dense';
+  const linear = Array.from({ length: random.whole(1, 5) }, () => ['linear', feedForward]);
+  return { ...architecture, layers: [{ repeat: 12, pattern: [...linear, ['attention', feedForward]] }] };
+};
+
+const RELAID: Readonly<Record<string, Relay>> = {
+  qwen3_next: relaidQwen,
+  qwen3_5: relaidQwen,
+  qwen3_5_text: relaidQwen,
+  qwen3_5_moe: relaidQwen,
+  qwen3_5_moe_text: relaidQwen,
   granitemoehybrid: (random, { rope: _, ...architecture }) => {
     const { attention, mamba, moe } = architecture.blocks;
     const turns = random.chance(0.5);

@@ -11,12 +11,16 @@ export interface Family {
    * config says, or nobody reads them and all layers see everything. Absent: the architecture has none.
    */
   readonly windows?: 'listed' | 'ignored' | number;
+  /** Of every n layers it is the first that sees everything, not the last. */
+  readonly seesAllFirst?: true;
   /** Layers for multi-token prediction stay in the file, of all models or of those types; they are not loaded. */
   readonly keepsMtp?: true | readonly string[];
   /** Queries come without a low rank in a stack of so many layers and a vocabulary of such a size, and only there. */
   readonly plainQueries?: (layers: number, vocabSize: number) => boolean;
   /** The file says key-value heads layer by layer, so that a layer without attention has none. */
   readonly headsPerLayer?: true;
+  /** Two matrices, not one, say how far a delta net writes its state and how much of it stays. */
+  readonly partsBetaAlpha?: true;
   /** The architecture whose type switch calls 80 layers of grouped-query attention "70B". */
   readonly has70b?: true;
   /** Matrices that the file holds as one. */
@@ -32,6 +36,16 @@ export interface Family {
   readonly ropeFactors?: 'llama3' | 'longrope';
   /** Rope only in a stack of so many layers. */
   readonly ropeOnlyWithLayers?: number;
+  /** A gate on the output of attention: joint with the queries, a matrix as wide as them, or one row a head. */
+  readonly outputGates?: readonly ('joint' | 'wide' | 'head')[];
+  /** Keys are as wide as the hidden state too: every head has its own. */
+  readonly squareKeys?: true;
+  /** Values may be narrower or wider than keys. */
+  readonly valueDims?: true;
+  /** Attention may fall into a learned logit. */
+  readonly sinks?: true;
+  /** Name of the last norm of a layer for multi-token prediction. */
+  readonly mtpNorm?: 'layer_output_norm';
   /** All queries together are as wide as the hidden state. */
   readonly squareQueries?: true;
   /** Layers without experts: there are none, or they stand in front of all others. */
@@ -65,8 +79,30 @@ export const FAMILIES: Record<string, Family> = {
   qwen2: { windows: 'ignored', squareQueries: true },
   qwen3: { qkNorm: 'head', windows: 'ignored' },
   qwen3moe: { qkNorm: 'head', windows: 'ignored', experts: 'everywhere' },
-  qwen3next: { ffnNorm: 'post_attention_norm', qkNorm: 'head', experts: 'everywhere', sharedExpert: 'gated' },
-  'gpt-oss': { ffnNorm: 'post_attention_norm', biases: ['attentionOutput'], windows: 2 },
+  qwen3next: {
+    ffnNorm: 'post_attention_norm',
+    qkNorm: 'head',
+    outputGates: ['joint'],
+    experts: 'everywhere',
+    sharedExpert: 'gated',
+  },
+  qwen35: {
+    ffnNorm: 'post_attention_norm',
+    qkNorm: 'head',
+    keepsMtp: true,
+    partsBetaAlpha: true,
+    outputGates: ['joint'],
+  },
+  qwen35moe: {
+    ffnNorm: 'post_attention_norm',
+    qkNorm: 'head',
+    keepsMtp: true,
+    partsBetaAlpha: true,
+    outputGates: ['joint'],
+    experts: 'everywhere',
+    sharedExpert: 'gated',
+  },
+  'gpt-oss': { ffnNorm: 'post_attention_norm', biases: ['attentionOutput'], windows: 2, sinks: true },
   deepseek2: {
     keepsMtp: ['glm4_moe_lite'],
     plainQueries: isLite,
@@ -123,7 +159,7 @@ export const FAMILIES: Record<string, Family> = {
     corrects: true,
   },
   granitemoe: { ...LLAMA, experts: 'everywhere', sharedExpert: 'maybe' },
-  olmoe: { qkNorm: 'width', squareQueries: true, head: 'own', experts: 'everywhere' },
+  olmoe: { qkNorm: 'width', squareQueries: true, squareKeys: true, head: 'own', experts: 'everywhere' },
   'hunyuan-moe': { qkNorm: 'head', experts: 'everywhere', sharedExpert: 'plain' },
   bailingmoe: { head: 'own', experts: 'everywhere', sharedExpert: 'counted' },
   bailingmoe2: {
@@ -132,6 +168,7 @@ export const FAMILIES: Record<string, Family> = {
     head: 'own',
     fused: ['qkv'],
     keepsMtp: true,
+    mtpNorm: 'layer_output_norm',
     experts: 'afterPlain',
     sharedExpert: 'plain',
     corrects: true,
@@ -141,6 +178,24 @@ export const FAMILIES: Record<string, Family> = {
     windows: 'listed',
     head: 'own',
     keepsMtp: true,
+    experts: 'afterPlain',
+    sharedExpert: 'plain',
+    corrects: true,
+  },
+  afmoe: {
+    norms: 'sandwich',
+    qkNorm: 'head',
+    windows: 4,
+    outputGates: ['wide'],
+    experts: 'afterPlain',
+    sharedExpert: 'counted',
+    corrects: true,
+  },
+  laguna: {
+    qkNorm: 'head',
+    windows: 4,
+    seesAllFirst: true,
+    outputGates: ['wide', 'head'],
     experts: 'afterPlain',
     sharedExpert: 'plain',
     corrects: true,

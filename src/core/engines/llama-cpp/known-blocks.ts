@@ -3,7 +3,17 @@ import type { Architecture, Block } from '../../../schema/model.js';
 import { stackOf } from '../../tensors/stack.js';
 import type { Family } from './families.js';
 
-const ATTENTION = ['heads', 'kvHeads', 'headDim', 'bias', 'qkNorm', 'sinks', 'outputGate', 'rope'];
+const ATTENTION = [
+  'heads',
+  'kvHeads',
+  'headDim',
+  'valueDim',
+  'bias',
+  'qkNorm',
+  'sinks',
+  'outputGate',
+  'rope',
+];
 
 /** Fields of each kind of block that the rules for this engine know; a kind that is not here is not known. */
 const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
@@ -16,9 +26,6 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
   dense: ['intermediateSize', 'gate', 'bias', 'activationParameters'],
   moe: [...['experts', 'activeExperts', 'intermediateSize', 'bias', 'groups', 'routerCorrection', 'shared']],
 };
-
-/** Values of known fields that the rules do not know. */
-const UNKNOWN_VALUES: Readonly<Record<string, unknown>> = { outputGate: 'head' };
 
 /** Fields of a whole model that the rules do not know. */
 const UNKNOWN_FIELDS = ['headBias', 'extraRows', 'layerEmbedding', 'residualStreams'] as const;
@@ -53,6 +60,20 @@ const STRANGE_BLOCKS: Readonly<
     block.kind === 'dense' && block.bias === true && !biases?.includes('feedForward'),
   gate: (block, { ungated = false }) => block.kind === 'dense' && (block.gate === false) !== ungated,
   qkNorm: (block, { qkNorm }) => 'qkNorm' in block && block.qkNorm !== undefined && block.qkNorm !== qkNorm,
+  outputGate: (block, { outputGates = [] }) =>
+    'kvHeads' in block &&
+    'outputGate' in block &&
+    !outputGates.some((gate) => (gate === 'head') === (block.outputGate === 'head')),
+  'outputGate, which is missing': (block, { outputGates }) =>
+    'kvHeads' in block &&
+    block.kind !== 'cross' &&
+    outputGates !== undefined &&
+    block.outputGate === undefined,
+  valueDim: (block, { valueDims }) =>
+    'kvHeads' in block && 'valueDim' in block && block.valueDim !== block.headDim && !valueDims,
+  sinks: (block, { sinks }) => 'kvHeads' in block && 'sinks' in block && !sinks,
+  'fewer key-value heads than heads': (block, { squareKeys }) =>
+    'kvHeads' in block && squareKeys === true && block.kvHeads !== block.heads,
   shared: (block, { sharedExpert }) =>
     block.kind === 'moe' && block.shared !== undefined && sharedExpert === undefined,
   'shared, which is missing': (block, { sharedExpert }) =>
@@ -103,10 +124,13 @@ function placesExperts(architecture: Architecture, experts: NonNullable<Family['
 }
 
 /** `src/llama-hparams.cpp:set_swa_pattern`. */
-function hasOtherWindows(architecture: Architecture, { windows }: Family): boolean {
+function hasOtherWindows(architecture: Architecture, { windows, seesAllFirst }: Family): boolean {
   if (typeof windows !== 'number') return false;
   const sees = stackOf(architecture).map((steps) => steps.flat().every(({ kind }) => kind !== 'sliding'));
-  return sees.includes(false) && sees.some((all, layer) => all !== ((layer + 1) % windows === 0));
+  return (
+    sees.includes(false) &&
+    sees.some((all, layer) => all !== ((layer + (seesAllFirst ? 0 : 1)) % windows === 0))
+  );
 }
 
 function refuseBlock(name: string, block: Block): void {
@@ -114,8 +138,7 @@ function refuseBlock(name: string, block: Block): void {
   if (!known) refuse(`a block of kind ${block.kind}`);
   for (const [field, value] of Object.entries(block)) {
     if (field === 'kind' || value === undefined) continue;
-    if (!known.includes(field) || UNKNOWN_VALUES[field] === value)
-      refuse(`blocks.${name}.${field} of kind ${block.kind}`);
+    if (!known.includes(field)) refuse(`blocks.${name}.${field} of kind ${block.kind}`);
   }
 }
 

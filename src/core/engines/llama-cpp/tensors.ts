@@ -51,7 +51,6 @@ const NAMES: Record<string, string> = {
   'self_attn.q_b_proj': 'attn_q_b',
   'self_attn.kv_a_proj_with_mqa': 'attn_kv_a_mqa',
   'self_attn.kv_a_layernorm': 'attn_kv_a_norm',
-  'linear_attn.in_proj_ba': 'ssm_ba',
   'linear_attn.conv1d': 'ssm_conv1d',
   'linear_attn.norm': 'ssm_norm',
   'linear_attn.out_proj': 'ssm_out',
@@ -80,15 +79,19 @@ type Named = Pick<GgufPiece, 'name' | 'ne'>;
 
 interface Surroundings {
   readonly architecture: Architecture;
+  readonly family: Family;
   /** Blocks of the layer that the tensor is in. */
   readonly blocks: readonly Block[];
 }
 
 /** Tensors whose shape or name the converter changes, by their neutral name. */
 const RESHAPED: Record<string, (part: Part, surroundings: Surroundings) => Named[]> = {
+  'self_attn.q_proj.weight': queriesAndGate,
+  'self_attn.g_proj.weight': ({ shape }) => [{ name: 'attn_gate.weight', ne: [shape[1]!, shape[0]!] }],
   'self_attn.sinks': ({ shape }) => [{ name: 'attn_sinks.weight', ne: shape }],
   'self_attn.kv_b_proj.weight': splitLatent,
   'linear_attn.in_proj_qkvz.weight': splitDeltaNet,
+  'linear_attn.in_proj_ba.weight': betaAlpha,
   'linear_attn.dt_bias': ({ shape }) => [{ name: 'ssm_dt.bias', ne: shape }],
   'linear_attn.A_log': ({ shape }) => [{ name: 'ssm_a', ne: shape }],
   'mamba.dt_bias': ({ shape }) => [{ name: 'ssm_dt.bias', ne: shape }],
@@ -116,13 +119,13 @@ export function ggufLayout(architecture: Architecture, family: Family): GgufLayo
     const pieces =
       made.get(parts) ??
       fused(parts, family)
-        .flatMap((part) => converted(part, { architecture, blocks }, family))
+        .flatMap((part) => converted(part, { architecture, family, blocks }))
         .sort(byName);
     made.set(parts, pieces);
     return pieces;
   };
   const outside = [...layout.embedding, ...layout.output].flatMap((part) =>
-    converted(part, { architecture, blocks: [] }, family),
+    converted(part, { architecture, family, blocks: [] }),
   );
   return {
     outside: [...outside, ...ropeFactors(architecture, family)],
@@ -186,20 +189,23 @@ function fusedOnce(
   return [...parts.filter(({ name }) => !names.includes(name)), whole];
 }
 
-function converted(part: Part, surroundings: Surroundings, family: Family): GgufPiece[] {
+function converted(part: Part, surroundings: Surroundings): GgufPiece[] {
   const routed = part.name.startsWith('mlp.experts.');
-  return namesOf(part, surroundings, family).map(({ name, ne }) => ({ name, role: part.role, ne, routed }));
+  return namesOf(part, surroundings).map(({ name, ne }) => ({ name, role: part.role, ne, routed }));
 }
 
-function namesOf(part: Part, surroundings: Surroundings, family: Family): Named[] {
+function namesOf(part: Part, surroundings: Surroundings): Named[] {
   const reshaped = RESHAPED[part.name];
   if (reshaped) return reshaped(part, surroundings);
   const dot = part.name.lastIndexOf('.');
   const base = part.name.slice(0, dot);
-  const name = base === 'ffn_norm' ? (family.ffnNorm ?? 'ffn_norm') : NAMES[base];
+  const name = familyName(base, surroundings.family) ?? NAMES[base];
   if (!name) throw new InputError('not-understood', { field: `tensor ${part.name}`, engine: 'llama.cpp' });
   return [{ name: name + part.name.slice(dot), ne: ggmlShape(part, surroundings.architecture) }];
 }
+
+const familyName = (base: string, { ffnNorm, mtpNorm }: Family): string | undefined =>
+  ({ ffn_norm: ffnNorm, 'nextn.shared_head_norm': mtpNorm })[base];
 
 /** Fastest dimension first; experts become the last one; rows that no token uses are dropped. */
 function ggmlShape(part: Part, { paddingRows = 0 }: Architecture): number[] {
@@ -228,6 +234,15 @@ function splitLatent(_: Part, surroundings: Surroundings): Named[] {
   ];
 }
 
+/** A gate as wide as the queries that is a matrix of its own. */
+function queriesAndGate({ shape }: Part, { family, blocks }: Surroundings): Named[] {
+  const [rows = 0, columns = 0] = shape;
+  const gated = blocks.some((block) => 'outputGate' in block && block.outputGate === true);
+  if (!gated || !family.outputGates?.includes('wide'))
+    return [{ name: 'attn_q.weight', ne: [columns, rows] }];
+  return ['attn_gate.weight', 'attn_q.weight'].map((name) => ({ name, ne: [columns, rows / 2] }));
+}
+
 /** `conversion/qwen.py`: queries, keys and values apart from the output gate. */
 function splitDeltaNet(_: Part, surroundings: Surroundings): Named[] {
   const { keyHeads, keyDim, valueHeads, valueDim } = blockOfKind('gatedDeltaNet', surroundings);
@@ -237,6 +252,13 @@ function splitDeltaNet(_: Part, surroundings: Surroundings): Named[] {
     { name: 'attn_qkv.weight', ne: [hiddenSize, 2 * keyHeads * keyDim + gate] },
     { name: 'attn_gate.weight', ne: [hiddenSize, gate] },
   ];
+}
+
+/** Qwen3.5 has the two halves of Qwen3-Next's matrix apart. */
+function betaAlpha({ shape }: Part, { architecture: { hiddenSize }, family }: Surroundings): Named[] {
+  const [rows = 0] = shape;
+  if (!family.partsBetaAlpha) return [{ name: 'ssm_ba.weight', ne: [hiddenSize, rows] }];
+  return ['ssm_alpha.weight', 'ssm_beta.weight'].map((name) => ({ name, ne: [hiddenSize, rows / 2] }));
 }
 
 /** `conversion/mamba.py`: the inner norm as one row a group. */

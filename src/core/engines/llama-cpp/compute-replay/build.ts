@@ -69,6 +69,7 @@ export interface Build extends Structure {
 }
 
 export function newBuild(structure: Structure): Build {
+  const { family } = structure;
   const sizes = sizesOf(structure);
   const { tokens, rows, sequences, cells, windowCells } = sizes;
   const full = once(() => cacheInputs(structure, sizes, cells));
@@ -77,7 +78,7 @@ export function newBuild(structure: Structure): Build {
     ...structure,
     graph: newGraph(),
     sizes,
-    positions: once(() => input('inp_pos', 'I32', [scaled(tokens, structure.family.positionsPerToken ?? 1)])),
+    positions: once(() => input('inp_pos', 'I32', [scaled(tokens, family.positionsPerToken ?? 1)])),
     positionScale: once(() => input('inp_attn_scale', 'F32', [1, 1, tokens])),
     outputIds: once(() => input('out_ids', 'I32', [rows])),
     cacheInputs: (inWindow) => (inWindow ? windowed() : full()),

@@ -17,6 +17,8 @@ export interface GraphFamily {
   readonly uncorrected?: Routing;
   /** The gate of the shared expert is `silu(x) / x`, not a sigmoid. */
   readonly dividesSharedGate?: true;
+  /** Layers without a window are without rope. */
+  readonly turnsWindowsOnly?: true;
   /** Norms of queries and keys come behind rope. */
   readonly normsAfterRope?: true;
   /** The first layers each add a part of a wider embedding: as many as the vision tower has mergers for them. */
@@ -59,6 +61,13 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
     choosesRows: 'afterNorm',
     expandsNorm: true,
   },
+  qwen35: { choosesRows: 'afterNorm', expandsNorm: true, positionsPerToken: 4 },
+  qwen35moe: {
+    routing: { gating: 'softmax', normalised: true },
+    choosesRows: 'afterNorm',
+    expandsNorm: true,
+    positionsPerToken: 4,
+  },
   'gpt-oss': { routing: { gating: 'softmaxOfChosen' }, choosesRows: 'afterLayers' },
   qwen2moe: { routing: { gating: 'softmax' }, dividesSharedGate: true },
   qwen3vlmoe: { routing: { gating: 'softmax', normalised: true }, deepstack: true, positionsPerToken: 4 },
@@ -75,7 +84,13 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   'hunyuan-moe': { routing: { gating: 'softmax', normalised: true }, normsAfterRope: true },
   bailingmoe: { routing: { gating: 'softmax', normalised: true } },
   bailingmoe2: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
-  'exaone-moe': { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
+  'exaone-moe': { routing: { gating: 'sigmoid', normalised: true, scaled: true }, turnsWindowsOnly: true },
+  afmoe: {
+    routing: { gating: 'sigmoid', normalised: true, scaled: true },
+    scales: ['embedding'],
+    turnsWindowsOnly: true,
+  },
+  laguna: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
   glm4: {},
   glm4moe: { routing: { gating: 'sigmoid', normalised: true } },
   gemma: { scales: ['embedding', 'queries'] },
