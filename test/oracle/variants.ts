@@ -113,6 +113,8 @@ const EXTRAS: Readonly<Record<string, (random: Random) => Extras>> = {
     ...(random.chance(0.3) && { bias: random.pick(['qkv', 'qkvo']) }),
   }),
   hunyuan_v1_moe: biasedOrTied,
+  afmoe: tied,
+  laguna: tied,
 };
 
 /** The architecture with its layers in another order, where the engine reads that order from the file. */
@@ -130,6 +132,11 @@ const relaidQwen: Relay = (random, architecture) => {
 };
 
 const RELAID: Readonly<Record<string, Relay>> = {
+  afmoe: (_, architecture) => {
+    const turn = (feedForward: string) =>
+      ['local', 'local', 'local', 'attention'].map((mixer) => [mixer, feedForward]);
+    return { ...architecture, layers: [{ pattern: turn('dense') }, { repeat: 5, pattern: turn('moe') }] };
+  },
   qwen3_next: relaidQwen,
   qwen3_5: relaidQwen,
   qwen3_5_text: relaidQwen,
