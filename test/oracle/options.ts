@@ -8,6 +8,8 @@ export interface Options {
   /** Models in shapes of their own. */
   readonly variants: number;
   readonly quant: string;
+  /** Models to compare, by name or file; all of the catalogue where empty. */
+  readonly models: readonly string[];
   /** Where files are written. */
   readonly folder: string;
 }
@@ -20,6 +22,7 @@ export function readOptions(): Options {
       settings: { type: 'string', default: '1000' },
       variants: { type: 'string', default: '150' },
       quant: { type: 'string', default: 'F16' },
+      model: { type: 'string', multiple: true, default: [] },
       folder: { type: 'string', default: '' },
     },
   });
@@ -28,6 +31,7 @@ export function readOptions(): Options {
     settings: Number(values.settings),
     variants: Number(values.variants),
     quant: values.quant,
+    models: values.model,
     folder: values.folder,
   };
 }

@@ -24,10 +24,11 @@ export interface Share {
 
 const SETTINGS_OF_A_VARIANT = 3;
 
-/** Models of the catalogue that llama.cpp runs, by its name for their architecture. */
-async function byArchitecture(planner: Planner): Promise<string[][]> {
+/** The chosen models, or those of the catalogue, that llama.cpp runs, by its name for their architecture. */
+async function byArchitecture({ planner, options }: Draw): Promise<string[][]> {
   const models = new Map<string, string[]>();
-  for (const { id } of planner.catalog.models) {
+  const chosen = options.models.length > 0 ? options.models : planner.catalog.models.map(({ id }) => id);
+  for (const id of chosen) {
     const name = await architectureOf(planner, id);
     if (name) models.set(name, [...(models.get(name) ?? []), id]);
   }
@@ -44,8 +45,9 @@ async function architectureOf(planner: Planner, model: string): Promise<string |
 }
 
 /** Every architecture as often as any other, whatever the number of its models. */
-export async function sharesOfCatalog({ planner, random, options }: Draw): Promise<Share[]> {
-  const groups = await byArchitecture(planner);
+export async function sharesOfCatalog(draw: Draw): Promise<Share[]> {
+  const { random, options } = draw;
+  const groups = await byArchitecture(draw);
   const counts = new Map<string, number>();
   for (let index = 0; index < options.settings; index++) {
     const model = random.pick(groups[index % groups.length]!);
@@ -55,8 +57,9 @@ export async function sharesOfCatalog({ planner, random, options }: Draw): Promi
 }
 
 /** Models of the same architectures in other shapes, each a file of its own. */
-export async function sharesOfVariants({ planner, random, options }: Draw): Promise<Share[]> {
-  const groups = await byArchitecture(planner);
+export async function sharesOfVariants(draw: Draw): Promise<Share[]> {
+  const { planner, random, options } = draw;
+  const groups = await byArchitecture(draw);
   const shares: Share[] = [];
   for (let index = 0; index < options.variants; index++) {
     const base = await planner.model(random.pick(groups[index % groups.length]!));

@@ -10,6 +10,7 @@ import type { Programs } from './compute-replay/index.js';
 import { FAMILIES, type Family } from './families.js';
 import { refuseUnknown } from './known-blocks.js';
 import { type LawShape, lawShapeOf } from './law-shape.js';
+import { asLoaded } from './loaded.js';
 import { type GgufLayout, type GgufPiece, ggufLayout } from './tensors.js';
 
 /** Where a buffer lies decides its padding. */
@@ -45,6 +46,7 @@ export interface CacheClass {
 
 /** A model in one weight format, summed once so that a plan only subtracts. */
 export interface PreparedModel {
+  /** The model as the engine loads it. */
   readonly model: Model;
   readonly quant: Quant | HeldWeights;
   /** Layers that run. */
@@ -103,9 +105,9 @@ export function prepare(
   quant: Quant | HeldWeights,
   imatrix: boolean,
 ): PreparedModel {
-  const { architecture } = model;
-  refuseUnknown(architecture);
   const family = FAMILIES[architectureName] ?? {};
+  refuseUnknown(model.architecture, family);
+  const architecture = asLoaded(model.architecture, family);
   const stack = stackOf(architecture);
   const layout = ggufLayout(architecture, family);
   const layersAll = layout.layers.length + layout.skipped.length;
@@ -115,7 +117,7 @@ export function prepare(
   const loaded = file.layers.slice(0, stack.length);
   const blocks = [...new Set(stack.flat(2))];
   return {
-    model,
+    model: { ...model, architecture },
     quant,
     layers: stack.length,
     layersAll,

@@ -41,6 +41,7 @@ const NAMES: Record<string, string> = {
   'self_attn.q_proj': 'attn_q',
   'self_attn.k_proj': 'attn_k',
   'self_attn.v_proj': 'attn_v',
+  'self_attn.qkv_proj': 'attn_qkv',
   'self_attn.o_proj': 'attn_output',
   'self_attn.q_norm': 'attn_q_norm',
   'self_attn.k_norm': 'attn_k_norm',
@@ -50,7 +51,6 @@ const NAMES: Record<string, string> = {
   'self_attn.q_b_proj': 'attn_q_b',
   'self_attn.kv_a_proj_with_mqa': 'attn_kv_a_mqa',
   'self_attn.kv_a_layernorm': 'attn_kv_a_norm',
-  'linear_attn.in_proj_ba': 'ssm_ba',
   'linear_attn.conv1d': 'ssm_conv1d',
   'linear_attn.norm': 'ssm_norm',
   'linear_attn.out_proj': 'ssm_out',
@@ -79,21 +79,27 @@ type Named = Pick<GgufPiece, 'name' | 'ne'>;
 
 interface Surroundings {
   readonly architecture: Architecture;
+  readonly family: Family;
   /** Blocks of the layer that the tensor is in. */
   readonly blocks: readonly Block[];
 }
 
 /** Tensors whose shape or name the converter changes, by their neutral name. */
 const RESHAPED: Record<string, (part: Part, surroundings: Surroundings) => Named[]> = {
+  'self_attn.q_proj.weight': queriesAndGate,
+  'self_attn.g_proj.weight': ({ shape }) => [{ name: 'attn_gate.weight', ne: [shape[1]!, shape[0]!] }],
   'self_attn.sinks': ({ shape }) => [{ name: 'attn_sinks.weight', ne: shape }],
   'self_attn.kv_b_proj.weight': splitLatent,
   'linear_attn.in_proj_qkvz.weight': splitDeltaNet,
+  'linear_attn.in_proj_ba.weight': betaAlpha,
   'linear_attn.dt_bias': ({ shape }) => [{ name: 'ssm_dt.bias', ne: shape }],
   'linear_attn.A_log': ({ shape }) => [{ name: 'ssm_a', ne: shape }],
   'mamba.dt_bias': ({ shape }) => [{ name: 'ssm_dt.bias', ne: shape }],
   'mamba.A_log': ({ shape }) => [{ name: 'ssm_a', ne: [1, ...shape] }],
   'mamba.D': ({ shape }) => [{ name: 'ssm_d', ne: [1, ...shape] }],
   'mamba.norm.weight': groupedNorm,
+  // Metadata of the file.
+  'mlp.act_fn.parameters': () => [],
   'mlp.gate.e_score_correction_bias': ({ shape }) => [{ name: 'exp_probs_b.bias', ne: shape }],
   'mlp.shared_expert_gate.weight': ({ shape }) => [{ name: 'ffn_gate_inp_shexp.weight', ne: [shape[1]!] }],
 };
@@ -112,22 +118,26 @@ export function ggufLayout(architecture: Architecture, family: Family): GgufLayo
   const layer = (parts: readonly Part[], blocks: readonly Block[]): GgufPiece[] => {
     const pieces =
       made.get(parts) ??
-      parts.flatMap((part) => converted(part, { architecture, blocks }, family)).sort(byName);
+      fused(parts, family)
+        .flatMap((part) => converted(part, { architecture, family, blocks }))
+        .sort(byName);
     made.set(parts, pieces);
     return pieces;
   };
   const outside = [...layout.embedding, ...layout.output].flatMap((part) =>
-    converted(part, { architecture, blocks: [] }, family),
+    converted(part, { architecture, family, blocks: [] }),
   );
   return {
-    outside:
-      architecture.rope?.scaling?.kind === 'llama3' ? [...outside, ropeFactors(architecture)] : outside,
+    outside: [...outside, ...ropeFactors(architecture, family)],
     layers: layout.layers.map((parts, index) => layer(parts, stack[index]!.flat())),
-    skipped: family.keepsMtp
+    skipped: keepsMtp(architecture, family)
       ? layout.mtp.map((parts) => layer(parts, Object.values(architecture.blocks)))
       : [],
   };
 }
+
+const keepsMtp = ({ type }: Architecture, { keepsMtp }: Family): boolean =>
+  keepsMtp === true || keepsMtp?.includes(type) === true;
 
 const byName = (one: GgufPiece, other: GgufPiece): number => (one.name < other.name ? -1 : 1);
 
@@ -154,20 +164,48 @@ export function ggufTensors(architecture: Architecture, family: Family): GgufTen
   ];
 }
 
-function converted(part: Part, surroundings: Surroundings, family: Family): GgufPiece[] {
-  const routed = part.name.startsWith('mlp.experts.');
-  return namesOf(part, surroundings, family).map(({ name, ne }) => ({ name, role: part.role, ne, routed }));
+/** Matrices that the file holds as one, rows after rows. */
+const FUSIONS = {
+  qkv: { into: 'self_attn.qkv_proj', of: ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'] },
+  gateUp: { into: 'mlp.up_proj', of: ['mlp.gate_proj', 'mlp.up_proj'] },
+} as const;
+
+const fused = (parts: readonly Part[], { fused = [] }: Family): readonly Part[] =>
+  fused.reduce<readonly Part[]>(
+    (all, which) => ['weight', 'bias'].reduce((some, suffix) => fusedOnce(some, FUSIONS[which], suffix), all),
+    parts,
+  );
+
+function fusedOnce(
+  parts: readonly Part[],
+  { into, of }: (typeof FUSIONS)[keyof typeof FUSIONS],
+  suffix: string,
+): readonly Part[] {
+  const names = of.map((name) => `${name}.${suffix}`);
+  const [first, ...others] = parts.filter(({ name }) => names.includes(name));
+  if (!first || others.length === 0) return parts;
+  const rows = [first, ...others].reduce((sum, { shape }) => sum + shape[0]!, 0);
+  const whole: Part = { ...first, name: `${into}.${suffix}`, shape: [rows, ...first.shape.slice(1)] };
+  return [...parts.filter(({ name }) => !names.includes(name)), whole];
 }
 
-function namesOf(part: Part, surroundings: Surroundings, family: Family): Named[] {
+function converted(part: Part, surroundings: Surroundings): GgufPiece[] {
+  const routed = part.name.startsWith('mlp.experts.');
+  return namesOf(part, surroundings).map(({ name, ne }) => ({ name, role: part.role, ne, routed }));
+}
+
+function namesOf(part: Part, surroundings: Surroundings): Named[] {
   const reshaped = RESHAPED[part.name];
   if (reshaped) return reshaped(part, surroundings);
   const dot = part.name.lastIndexOf('.');
   const base = part.name.slice(0, dot);
-  const name = base === 'ffn_norm' ? (family.ffnNorm ?? 'ffn_norm') : NAMES[base];
+  const name = familyName(base, surroundings.family) ?? NAMES[base];
   if (!name) throw new InputError('not-understood', { field: `tensor ${part.name}`, engine: 'llama.cpp' });
   return [{ name: name + part.name.slice(dot), ne: ggmlShape(part, surroundings.architecture) }];
 }
+
+const familyName = (base: string, { ffnNorm, mtpNorm }: Family): string | undefined =>
+  ({ ffn_norm: ffnNorm, 'nextn.shared_head_norm': mtpNorm })[base];
 
 /** Fastest dimension first; experts become the last one; rows that no token uses are dropped. */
 function ggmlShape(part: Part, { paddingRows = 0 }: Architecture): number[] {
@@ -196,6 +234,15 @@ function splitLatent(_: Part, surroundings: Surroundings): Named[] {
   ];
 }
 
+/** A gate as wide as the queries that is a matrix of its own. */
+function queriesAndGate({ shape }: Part, { family, blocks }: Surroundings): Named[] {
+  const [rows = 0, columns = 0] = shape;
+  const gated = blocks.some((block) => 'outputGate' in block && block.outputGate === true);
+  if (!gated || !family.outputGates?.includes('wide'))
+    return [{ name: 'attn_q.weight', ne: [columns, rows] }];
+  return ['attn_gate.weight', 'attn_q.weight'].map((name) => ({ name, ne: [columns, rows / 2] }));
+}
+
 /** `conversion/qwen.py`: queries, keys and values apart from the output gate. */
 function splitDeltaNet(_: Part, surroundings: Surroundings): Named[] {
   const { keyHeads, keyDim, valueHeads, valueDim } = blockOfKind('gatedDeltaNet', surroundings);
@@ -207,23 +254,38 @@ function splitDeltaNet(_: Part, surroundings: Surroundings): Named[] {
   ];
 }
 
+/** Qwen3.5 has the two halves of Qwen3-Next's matrix apart. */
+function betaAlpha({ shape }: Part, { architecture: { hiddenSize }, family }: Surroundings): Named[] {
+  const [rows = 0] = shape;
+  if (!family.partsBetaAlpha) return [{ name: 'ssm_ba.weight', ne: [hiddenSize, rows] }];
+  return ['ssm_alpha.weight', 'ssm_beta.weight'].map((name) => ({ name, ne: [hiddenSize, rows / 2] }));
+}
+
 /** `conversion/mamba.py`: the inner norm as one row a group. */
 function groupedNorm({ shape }: Part, surroundings: Surroundings): Named[] {
   const { groups } = blockOfKind('mamba2', surroundings);
   return [{ name: 'ssm_norm.weight', ne: [shape[0]! / groups, groups] }];
 }
 
-/** Frequency factors of Llama 3's rope scaling: half a head, `conversion/llama.py:generate_extra_tensors`. */
-function ropeFactors(architecture: Architecture): GgufPiece {
+/** Factors of rope's frequencies by the scaling that has them, `conversion/*.py:generate_extra_tensors`. */
+const ROPE_FACTORS = {
+  llama3: ['rope_freqs.weight'],
+  longrope: ['rope_factors_long.weight', 'rope_factors_short.weight'],
+} as const;
+
+/** One factor for every pair of numbers that turns. */
+function ropeFactors(architecture: Architecture, { ropeFactors }: Family): GgufPiece[] {
+  const { rope } = architecture;
+  if (!ropeFactors || rope?.scaling?.kind !== ropeFactors) return [];
   const attention = stackOf(architecture)
     .flat(2)
     .find((block) => 'headDim' in block && 'kvHeads' in block);
   const headDim = attention && 'headDim' in attention ? attention.headDim : 0;
-  return {
-    name: 'rope_freqs.weight',
+  return ROPE_FACTORS[ropeFactors].map((name) => ({
+    name,
     role: 'attention',
-    ne: [(architecture.rope?.dim ?? headDim) / 2],
+    ne: [(rope.dim ?? headDim) / 2],
     routed: false,
     onEveryDevice: true,
-  };
+  }));
 }

@@ -2,7 +2,7 @@ import type { Architecture } from '../../../../schema/model.js';
 import { type GgmlType, isQuantised } from '../../../quant/ggml-types.js';
 import type { GraphFamily } from './families.js';
 import { expand, type Graph, newGraph } from './graph.js';
-import { input, mul, rmsNorm, view } from './ops.js';
+import { add, input, layerNorm, mul, mulMat, rmsNorm, view } from './ops.js';
 import { type Size, scaled, times } from './size.js';
 import { shape, type Tensor, tensor } from './tensor.js';
 import { findWeight, type Weight, type Weights } from './weights.js';
@@ -21,6 +21,8 @@ export interface Structure {
   readonly dimensions: Dimensions;
   readonly architecture: Architecture;
   readonly family: GraphFamily;
+  /** Layers that add a part of a wider embedding. */
+  readonly deepstackLayers: number;
   /** Name of the norm before the feed-forward. */
   readonly ffnNorm: string;
   readonly flashAttention: boolean;
@@ -67,6 +69,7 @@ export interface Build extends Structure {
 }
 
 export function newBuild(structure: Structure): Build {
+  const { family } = structure;
   const sizes = sizesOf(structure);
   const { tokens, rows, sequences, cells, windowCells } = sizes;
   const full = once(() => cacheInputs(structure, sizes, cells));
@@ -75,7 +78,7 @@ export function newBuild(structure: Structure): Build {
     ...structure,
     graph: newGraph(),
     sizes,
-    positions: once(() => input('inp_pos', 'I32', [tokens])),
+    positions: once(() => input('inp_pos', 'I32', [scaled(tokens, family.positionsPerToken ?? 1)])),
     positionScale: once(() => input('inp_attn_scale', 'F32', [1, 1, tokens])),
     outputIds: once(() => input('out_ids', 'I32', [rows])),
     cacheInputs: (inWindow) => (inWindow ? windowed() : full()),
@@ -102,9 +105,16 @@ export function weight(build: Build, name: string, layer?: number): Tensor {
   return found;
 }
 
-/** Root mean square norm with weights: `src/llama-graph.cpp:build_norm`. */
+/** Root mean square norm, or one that subtracts the mean too, with weights: `src/llama-graph.cpp:build_norm`. */
 export const norm = (build: Build, a: Tensor, name: string, layer?: number): Tensor =>
-  mul(rmsNorm(a), weight(build, name, layer));
+  mul(build.family.layerNorms ? layerNorm(a) : rmsNorm(a), weight(build, name, layer));
+
+/** Product with a matrix, and its bias where there is one. */
+export function project(build: Build, cur: Tensor, name: string, layer: number): Tensor {
+  const out = mulMat(weight(build, `${name}.weight`, layer), cur);
+  const bias = build.find(`${name}.bias`, layer);
+  return bias ? add(out, bias) : out;
+}
 
 export const put = (build: Build, a: Tensor): Tensor => expand(build.graph, a);
 

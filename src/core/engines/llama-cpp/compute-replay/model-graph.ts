@@ -1,5 +1,6 @@
 import { InputError } from '../../../../errors.js';
 import type { Block, FeedForward, Mixer } from '../../../../schema/model.js';
+import { isFeedForward } from '../../../tensors/index.js';
 import type { Steps } from '../../../tensors/stack.js';
 import { EMBEDDING } from '../placement.js';
 import { attention } from './blocks/attention.js';
@@ -9,8 +10,8 @@ import { latent } from './blocks/latent.js';
 import { mamba2 } from './blocks/mamba2.js';
 import { type Build, newBuild, norm, put, type Structure, weight } from './build.js';
 import type { Graph } from './graph.js';
-import { add, getRows, input, mulMat, scale } from './ops.js';
-import type { Tensor } from './tensor.js';
+import { add, getRows, input, mulMat, pad, scale, softCapped, view } from './ops.js';
+import { stridesOf, type Tensor } from './tensor.js';
 import { TIED_OUTPUT } from './weights.js';
 
 type Builder<K extends Block['kind']> = (
@@ -52,10 +53,13 @@ export interface GraphLayer {
  */
 export function modelGraph(structure: Structure, layers: readonly GraphLayer[]): Graph {
   const build = newBuild(structure);
-  let hidden = embedding(build);
+  const rows = embedding(build);
+  let hidden = scales(build, 'embedding', rows);
+  if (hidden !== rows) put(build, hidden);
   layers.forEach(({ layer, steps }, index) => {
     build.graph.starts.push(hidden);
-    hidden = graphLayer(build, steps, hidden, { layer, isLast: index === layers.length - 1 });
+    const out = graphLayer(build, steps, hidden, { layer, isLast: index === layers.length - 1 });
+    hidden = layer < build.deepstackLayers ? add(out, embeddingPart(rows)) : out;
   });
   put(build, logits(build, hidden));
   return build.graph;
@@ -64,15 +68,22 @@ export function modelGraph(structure: Structure, layers: readonly GraphLayer[]):
 const scales = ({ family }: Build, what: 'embedding' | 'residual' | 'logits', a: Tensor): Tensor =>
   family.scales?.includes(what) ? scale(a) : a;
 
-/** Rows of the embedding. The other way in, embeddings as such, is allocated though nobody reads it. */
+/**
+ * Rows of the embedding: `src/llama-graph.cpp:build_inp_embd`. The other way in, embeddings as such, is allocated though
+ * nobody reads it.
+ */
 function embedding(build: Build): Tensor {
-  const rows = put(
-    build,
-    getRows(weight(build, EMBEDDING), input('inp_tokens', 'I32', [build.sizes.tokens])),
-  );
-  put(build, input('inp_embd', 'F32', [build.architecture.hiddenSize, build.sizes.tokens]));
-  return put(build, scales(build, 'embedding', rows));
+  const { tokens } = build.sizes;
+  const { hiddenSize } = build.architecture;
+  const width = hiddenSize * (1 + build.deepstackLayers);
+  const rows = getRows(weight(build, EMBEDDING), input('inp_tokens', 'I32', [tokens]));
+  const wide = put(build, width > hiddenSize ? pad(rows, width) : rows);
+  put(build, input('inp_embd', 'F32', [width, tokens]));
+  return width > hiddenSize ? view(wide, [hiddenSize, tokens], stridesOf(wide)) : wide;
 }
+
+/** What one of the first layers adds of a wider embedding. */
+const embeddingPart = (rows: Tensor): Tensor => view(rows, [rows.ne[0], rows.ne[1]], stridesOf(rows));
 
 interface Position {
   readonly layer: number;
@@ -81,31 +92,48 @@ interface Position {
 
 function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast }: Position): Tensor {
   const { family, ffnNorm } = build;
-  const [mixer, feedForward] = blocksOf(steps);
-  const normed = norm(build, hidden, 'attn_norm.weight', layer);
+  const { mixer, feedForward, parallel } = blocksOf(steps);
+  const normed = normBefore(build, hidden, 'attn_norm.weight', layer);
   if (family.expandsNorm) put(build, normed);
   const choose = (a: Tensor) => (isLast && !family.choosesRows ? getRows(a, build.outputIds()) : a);
   const mixed = choose(buildBlock(build, mixer, normed, layer));
+  if (parallel) {
+    const out = buildBlock(build, feedForward, choose(normed), layer);
+    return add(add(out, choose(hidden)), mixed);
+  }
   const middle = join(build, mixed, choose(hidden), 'post_attention_norm.weight', layer);
-  const inner = norm(build, middle, `${ffnNorm}.weight`, layer);
+  const inner = normBefore(build, middle, `${ffnNorm}.weight`, layer);
   return join(build, buildBlock(build, feedForward, inner, layer), middle, 'post_ffw_norm.weight', layer);
 }
 
-/** Adds a block's output to the residual, normed first where norms stand on both sides. */
+const normBefore = (build: Build, a: Tensor, name: string, layer: number): Tensor =>
+  build.architecture.norm.placement === 'post' ? a : norm(build, a, name, layer);
+
+/** Adds a block's output to the residual, normed first where norms stand behind blocks. */
 function join(build: Build, out: Tensor, residual: Tensor, postNorm: string, layer: number): Tensor {
-  const sandwich = build.architecture.norm.placement === 'sandwich';
-  return add(scales(build, 'residual', sandwich ? norm(build, out, postNorm, layer) : out), residual);
+  const { placement = 'pre' } = build.architecture.norm;
+  return add(
+    scales(build, 'residual', placement === 'pre' ? out : norm(build, out, postNorm, layer)),
+    residual,
+  );
 }
 
-function blocksOf(steps: Steps): [Mixer, FeedForward] {
-  const [mixer, feedForward, ...more] = steps;
-  if (mixer?.length !== 1 || feedForward?.length !== 1 || more.length > 0) {
+interface LayerBlocks {
+  readonly mixer: Mixer;
+  readonly feedForward: FeedForward;
+  /** Both read the same. */
+  readonly parallel: boolean;
+}
+
+function blocksOf(steps: Steps): LayerBlocks {
+  const [mixer, feedForward, ...more] = steps.flat();
+  if (!mixer || !feedForward || more.length > 0 || isFeedForward(mixer) || !isFeedForward(feedForward)) {
     throw new InputError('not-understood', {
       field: 'a layer that is not a mixer and a feed-forward',
       engine: 'llama.cpp',
     });
   }
-  return [mixer[0] as Mixer, feedForward[0] as FeedForward];
+  return { mixer: mixer as Mixer, feedForward: feedForward as FeedForward, parallel: steps.length === 1 };
 }
 
 /** The last norm and the output matrix. What the caller may read is an output and never freed. */
@@ -120,7 +148,8 @@ function logits(build: Build, hidden: Tensor): Tensor {
   const normed = norm(build, last, 'output_norm.weight');
   const embedded = choosesRows === 'afterNorm' ? chosen(normed) : normed;
   const head = build.find('output.weight') ?? weight(build, TIED_OUTPUT);
-  const out = scales(build, 'logits', mulMat(head, embedded));
+  const scaledOut = scales(build, 'logits', mulMat(head, embedded));
+  const out = build.family.softCaps?.includes('logits') ? softCapped(scaledOut) : scaledOut;
   for (const tensor of [...kept, embedded, out]) tensor.output = true;
   return out;
 }

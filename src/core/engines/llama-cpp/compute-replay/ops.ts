@@ -35,8 +35,16 @@ export const fill = like('FILL');
 export const unary = like('UNARY');
 export const glu = like('GLU');
 export const rmsNorm = like('RMS_NORM');
+export const layerNorm = like('NORM');
 export const rope = like('ROPE');
 export const softMax = like('SOFT_MAX');
+
+/** Squeezed by a hyperbolic tangent. */
+export const softCapped = (a: Tensor): Tensor => scale(unary(scale(a)));
+
+/** A gate and what it weighs lie in one row. */
+export const gluOfHalves = (a: Tensor): Tensor =>
+  tensor('GLU', a.type, [scaled(a.ne[0], 0.5), a.ne[1], a.ne[2], a.ne[3]], [a]);
 
 export const mulMat = (a: Tensor, b: Tensor): Tensor =>
   tensor('MUL_MAT', 'F32', [a.ne[1], b.ne[1], b.ne[2], b.ne[3]], [a, b]);
@@ -53,6 +61,10 @@ export const repeat = (a: Tensor, ne: readonly Size[]): Tensor => tensor('REPEAT
 
 export const concat = (a: Tensor, b: Tensor): Tensor =>
   tensor('CONCAT', a.type, [plus(a.ne[0], b.ne[0]), a.ne[1], a.ne[2], a.ne[3]], [a, b]);
+
+/** Wider rows, what is new filled with zeros. */
+export const pad = (a: Tensor, width: Size): Tensor =>
+  tensor('PAD', a.type, [width, a.ne[1], a.ne[2], a.ne[3]], [a]);
 
 /** A contiguous copy, in a shape of its own if one is given. */
 export const cont = (a: Tensor, ne: readonly Size[] = a.ne): Tensor => tensor('CONT', a.type, shape(ne), [a]);
@@ -117,7 +129,7 @@ export const reshape = (a: Tensor, ne: readonly Size[]): Tensor =>
 export const columns = (a: Tensor, count: number): Tensor =>
   view(a, [count, a.ne[1], a.ne[2], a.ne[3]], stridesOf(a));
 
-/** Part of every row, cut into heads. */
+/** Rows cut into heads, or part of every row. */
 export function headColumns(a: Tensor, headDim: number, heads: number): Tensor {
   const [element, row, plane] = stridesOf(a);
   return view(a, [headDim, heads, a.ne[1], a.ne[2]], [element, rowSize(a.type, headDim), row, plane]);

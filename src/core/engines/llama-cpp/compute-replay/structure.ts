@@ -28,6 +28,7 @@ export function structureOf(
     dimensions,
     architecture: model.model.architecture,
     family: GRAPH_FAMILIES[model.architectureName] ?? {},
+    deepstackLayers: deepstackLayers(model),
     ffnNorm: FAMILIES[model.architectureName]?.ffnNorm ?? 'ffn_norm',
     flashAttention: settings.flashAttention,
     kvTypeK: settings.kvTypeK,
@@ -39,6 +40,13 @@ export function structureOf(
     deviceOfWeight: (weight, layer) => deviceOfTensor(placement, weight, layer),
     weights: model.weights,
   };
+}
+
+/** `conversion/qwen3vl.py`: a merger of the vision tower for each of them. */
+function deepstackLayers({ model, architectureName }: PreparedModel): number {
+  if (!GRAPH_FAMILIES[architectureName]?.deepstack) return 0;
+  const tensors = model.architecture.towers?.vision?.tensors ?? [];
+  return tensors.find(({ name }) => name.startsWith('deepstack_mergers.'))?.count ?? 0;
 }
 
 /** Whether cards compute with weights that lie on the host. */
@@ -87,7 +95,7 @@ export function layerKinds(structure: Structure, stack: readonly Steps[], placem
   return stack.map((steps, layer) => {
     const blocks = steps.flat().map(numberOf);
     const borrowed = borrows ? borrowedTypes(structure, layer) : '';
-    return `${blocks} ${structure.deviceOfLayer(layer)} ${borrowed}`;
+    return `${blocks} ${layer < structure.deepstackLayers} ${structure.deviceOfLayer(layer)} ${borrowed}`;
   });
 }
 

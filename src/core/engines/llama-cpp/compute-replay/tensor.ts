@@ -25,6 +25,8 @@ export type Op =
   | 'MUL'
   | 'MUL_MAT'
   | 'MUL_MAT_ID'
+  | 'NORM'
+  | 'PAD'
   | 'PERMUTE'
   | 'REPEAT'
   | 'RESHAPE'

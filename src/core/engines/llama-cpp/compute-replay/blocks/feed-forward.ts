@@ -1,5 +1,5 @@
 import type { Block } from '../../../../../schema/model.js';
-import { type Build, put, weight } from '../build.js';
+import { type Build, project, put, weight } from '../build.js';
 import type { Routing } from '../families.js';
 import {
   add,
@@ -10,6 +10,7 @@ import {
   fill,
   getRows,
   glu,
+  gluOfHalves,
   mul,
   mulMat,
   mulMatId,
@@ -29,14 +30,18 @@ import { stridesOf, type Tensor } from '../tensor.js';
 type Dense = Extract<Block, { kind: 'dense' }>;
 type Moe = Extract<Block, { kind: 'moe' }>;
 
-/** Gated feed-forward: `src/llama-graph.cpp:build_ffn`. */
-export const dense = (build: Build, _block: Dense, cur: Tensor, layer: number): Tensor =>
-  gated(build, cur, '', layer);
+/** Feed-forward with a gate, or without: `src/llama-graph.cpp:build_ffn`. */
+export function dense(build: Build, block: Dense, cur: Tensor, layer: number): Tensor {
+  if (block.gate !== false) return gated(build, cur, '', layer);
+  return project(build, unary(project(build, cur, 'ffn_up', layer)), 'ffn_down', layer);
+}
 
+/** A gate of its own, or one that lies in a row with what it weighs. */
 function gated(build: Build, cur: Tensor, suffix: string, layer: number): Tensor {
-  const matrix = (name: string) => weight(build, `${name}${suffix}.weight`, layer);
-  const up = mulMat(matrix('ffn_up'), cur);
-  return mulMat(matrix('ffn_down'), glu(mulMat(matrix('ffn_gate'), cur), up));
+  const up = project(build, cur, `ffn_up${suffix}`, layer);
+  const hasGate = build.find(`ffn_gate${suffix}.weight`, layer) !== undefined;
+  const inner = hasGate ? glu(project(build, cur, `ffn_gate${suffix}`, layer), up) : gluOfHalves(up);
+  return project(build, inner, `ffn_down${suffix}`, layer);
 }
 
 /** A mixture of experts and the expert that all share. */
@@ -45,8 +50,11 @@ export function moe(build: Build, block: Moe, cur: Tensor, layer: number): Tenso
   if (!block.shared) return routed;
   const shared = gated(build, cur, '_shexp', layer);
   const gate = build.find('ffn_gate_inp_shexp.weight', layer);
-  return add(routed, gate ? mul(shared, unary(mulMat(gate, cur))) : shared);
+  return add(routed, gate ? mul(shared, sharedGate(build, mulMat(gate, cur))) : shared);
 }
+
+const sharedGate = ({ family }: Build, a: Tensor): Tensor =>
+  family.dividesSharedGate ? div(unary(a), a) : unary(a);
 
 interface Choice {
   readonly experts: Tensor;
@@ -55,7 +63,7 @@ interface Choice {
 
 /** `src/llama-graph.cpp:build_moe_ffn`. */
 function routedExperts(build: Build, block: Moe, cur: Tensor, layer: number): Tensor {
-  const routing = build.family.routing ?? { gating: 'softmax' };
+  const routing = routingOf(build, block);
   const tokens = cur.ne[1];
   const choice = chosen(build, block, routing, cur, layer);
   put(build, choice.weights);
@@ -67,6 +75,11 @@ function routedExperts(build: Build, block: Moe, cur: Tensor, layer: number): Te
   const gate = expert(build, 'ffn_gate_exps', inputs, choice, layer);
   const down = expert(build, 'ffn_down_exps', glu(gate, up), choice, layer);
   return summed(build, block, routing.weighsInput ? down : mul(down, choice.weights), tokens);
+}
+
+function routingOf({ family }: Build, { routerCorrection }: Moe): Routing {
+  const uncorrected = routerCorrection ? undefined : family.uncorrected;
+  return uncorrected ?? family.routing ?? { gating: 'softmax' };
 }
 
 function expert(build: Build, name: string, cur: Tensor, { experts }: Choice, layer: number): Tensor {

@@ -23,7 +23,7 @@ import { readStates, stateOf, writeStates } from './recurrent.js';
 
 type GatedDeltaNet = Extract<Block, { kind: 'gatedDeltaNet' }>;
 
-/** Linear attention with the fused kernel: `src/models/qwen3next.cpp:build_layer_attn_linear`. */
+/** Linear attention with the fused kernel: `src/models/qwen3next.cpp, qwen35.cpp:build_layer_attn_linear`. */
 export function gatedDeltaNet(build: Build, block: GatedDeltaNet, cur: Tensor, layer: number): Tensor {
   const { valueHeads, valueDim } = block;
   const { sequences, sequenceTokens, tokens } = build.sizes;
@@ -37,7 +37,7 @@ export function gatedDeltaNet(build: Build, block: GatedDeltaNet, cur: Tensor, l
   const before = reshape(readStates(build, state), [valueDim, valueDim, valueHeads, sequences]);
   const mixed = unary(ssmConv(rows, weight(build, 'ssm_conv1d.weight', layer)));
   const v = headColumns(mixed, valueDim, valueHeads);
-  const [q, k] = [keyStates(build, block, mixed), keyStates(build, block, mixed)];
+  const [q, k] = [keyStates(build, block, mixed, layer), keyStates(build, block, mixed, layer)];
   const fused = deltaNet([q, k, v, decay, beta, before]);
   const after = view(fused, [valueDim, valueDim, valueHeads, sequences]);
   writeStates(build, after, state, [valueHeads * valueDim * valueDim, sequences]);
@@ -50,7 +50,7 @@ export function gatedDeltaNet(build: Build, block: GatedDeltaNet, cur: Tensor, l
   return reshape(projected, [projected.ne[0], tokens]);
 }
 
-/** How far a state is written and how much of it is kept, for each head and token. */
+/** How far a state is written and how much of it is kept, for each head and token: from one matrix or from two. */
 function steps(
   build: Build,
   block: GatedDeltaNet,
@@ -59,18 +59,22 @@ function steps(
 ): { beta: Tensor; decay: Tensor } {
   const { keyHeads, valueHeads } = block;
   const { sequences, sequenceTokens } = build.sizes;
-  const perKey = valueHeads / keyHeads;
-  const both = reshape(mulMat(weight(build, 'ssm_ba.weight', layer), cur), [
-    2 * perKey,
-    keyHeads,
-    sequenceTokens,
-    sequences,
-  ]);
   const byHead = (a: Tensor) => reshape(a, [1, valueHeads, sequenceTokens, sequences]);
+  const decayOf = (alpha: Tensor) => {
+    const biased = unary(add(alpha, weight(build, 'ssm_dt.bias', layer)));
+    return byHead(mul(biased, weight(build, 'ssm_a', layer)));
+  };
+  const joint = build.find('ssm_ba.weight', layer);
+  if (!joint) {
+    const beta = unary(byHead(mulMat(weight(build, 'ssm_beta.weight', layer), cur)));
+    const alpha = mulMat(weight(build, 'ssm_alpha.weight', layer), cur);
+    return { beta, decay: decayOf(reshape(alpha, [valueHeads, sequenceTokens, sequences])) };
+  }
+  const perKey = valueHeads / keyHeads;
+  const both = reshape(mulMat(joint, cur), [2 * perKey, keyHeads, sequenceTokens, sequences]);
   const beta = unary(cont(columns(both, perKey)));
   const alpha = cont(columns(both, perKey), [valueHeads, sequenceTokens, sequences]);
-  const biased = unary(add(alpha, weight(build, 'ssm_dt.bias', layer)));
-  return { beta: byHead(beta), decay: byHead(mul(biased, weight(build, 'ssm_a', layer))) };
+  return { beta: byHead(beta), decay: decayOf(alpha) };
 }
 
 /** Rows of the short convolution; the last ones are kept: `src/models/delta-net-base.cpp:build_conv_state`. */
@@ -84,12 +88,15 @@ function convolutionRows(build: Build, block: GatedDeltaNet, qkv: Tensor, layer:
   return rows;
 }
 
-/** Queries or keys, normalised to length one and repeated for the value heads that share them. */
-function keyStates(build: Build, block: GatedDeltaNet, mixed: Tensor): Tensor {
+/**
+ * Queries or keys, normalised to length one. They are repeated for the value heads that share them where the file has
+ * those heads side by side, as `ssm_ba` has.
+ */
+function keyStates(build: Build, block: GatedDeltaNet, mixed: Tensor, layer: number): Tensor {
   const { keyHeads, keyDim, valueHeads } = block;
   const { sequences, sequenceTokens, tokens } = build.sizes;
   const states = scale(rmsNorm(headColumns(mixed, keyDim, keyHeads)));
-  if (keyHeads === valueHeads) return states;
+  if (keyHeads === valueHeads || !build.find('ssm_ba.weight', layer)) return states;
   const shared = valueHeads / keyHeads;
   const repeated = repeat(reshape(states, [keyDim, 1, keyHeads, tokens]), [keyDim, shared, keyHeads, tokens]);
   return reshape(repeated, [keyDim, valueHeads, sequenceTokens, sequences]);
