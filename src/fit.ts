@@ -6,6 +6,7 @@ import { largest } from './core/solve/largest.js';
 import { withContext } from './core/solve/variations.js';
 import { candidatesOf } from './devices.js';
 import { InputError } from './errors.js';
+import { answered } from './grid.js';
 import { type Asker, inUsualQuants, type Planner } from './planner.js';
 import type { Request } from './schema/request.js';
 
@@ -41,6 +42,8 @@ export interface Runnable {
   readonly maxContextTokens?: number;
   /** What the smallest format lacks, bytes. */
   readonly lackingBytes?: number;
+  /** Why the engine does not plan it. */
+  readonly error?: InputError;
 }
 
 /**
@@ -54,7 +57,8 @@ export async function fitCatalogue(planner: Planner, request: Omit<Request, 'mod
   const rows: Runnable[] = [];
   for (const { id, totalParameters } of planner.catalog.models) {
     const asker = await planner.asker(id);
-    rows.push({ model: id, totalParameters, ...bestOf(asker, { ...request, model: id }) });
+    const best = answered(() => bestOf(asker, { ...request, model: id }));
+    rows.push({ model: id, totalParameters, ...(best instanceof InputError ? { error: best } : best) });
   }
   return rows.sort(
     (a, b) =>

@@ -68,7 +68,9 @@ async function ofCatalogue(flags: Flags, outside: Outside): Promise<number> {
   const { model: _, ...request } = requestFrom('', flags);
   const rows = await fitCatalogue(planner, request);
   const options = rows.flatMap(({ plan, ...row }) => (plan ? [{ ...row, ...planBody(plan) }] : []));
-  const leftOut = rows.flatMap(({ plan, ...row }) => (plan ? [] : [row]));
+  const leftOut = rows.flatMap(({ plan, error, ...row }) =>
+    plan ? [] : [{ ...row, ...(error ? { refused: { code: error.code, ...error.args } } : {}) }],
+  );
   await write(
     {
       json: () => envelope('fit', planner.catalog, { options, leftOut }),

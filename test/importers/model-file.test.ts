@@ -175,13 +175,10 @@ async function problemsOf(path: string): Promise<string[]> {
   return lines.filter(Boolean).map((line) => line.replaceAll(/\s+/g, ' ').trim());
 }
 
-describe('a file that is not understood yet', () => {
-  test.each([
-    ['a GGUF file', 'GGUF\u0003\u0000\u0000\u0000', 'model.gguf'],
-    ['a GGUF file under another name', 'GGUF\u0003\u0000\u0000\u0000', 'model.json'],
-  ])('%s is known by its first bytes', async (_, content, name) => {
-    const path = write(content, name);
-    await expect(read(path)).rejects.toThrow(refusal('not-understood', { path, what: 'a GGUF file' }));
+describe('a GGUF file', () => {
+  test.each(['model.gguf', 'model.json'])('called %s is known by its first bytes', async (name) => {
+    const path = write('GGUF\u0003\u0000\u0000\u0000', name);
+    await expect(read(path)).rejects.toThrow(refusal('bad-file', { path, problem: expect.any(String) }));
   });
 });
 
@@ -195,9 +192,9 @@ describe('a folder', () => {
     );
   });
 
-  test('of GGUF files is not understood', async () => {
+  test('with one GGUF file is that file', async () => {
     await expect(read(folderWith('part-1.gguf', 'GGUF'))).rejects.toThrow(
-      refusal('not-understood', { what: 'a folder of GGUF files' }),
+      refusal('bad-file', { path: expect.stringContaining('part-1.gguf'), problem: expect.any(String) }),
     );
   });
 

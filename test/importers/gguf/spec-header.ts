@@ -27,7 +27,9 @@ export function ggufOfSpec({ name, context, architecture }: Model, engineName: s
 }
 
 function outline(architecture: Architecture, engineName: string, context: number): Keys {
-  const kept = FAMILIES[engineName]!.keepsMtp ? (architecture.mtp?.modules ?? 0) : 0;
+  const { keepsMtp } = FAMILIES[engineName]!;
+  const isKept = keepsMtp === true || keepsMtp?.includes(architecture.type);
+  const kept = isKept ? (architecture.mtp?.modules ?? 0) : 0;
   return {
     block_count: stackOf(architecture).length + kept,
     nextn_predict_layers: kept || undefined,
