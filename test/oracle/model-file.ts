@@ -163,6 +163,20 @@ const GRANITE: Metadata = {
 /** Rope over time, height and width. */
 const SECTIONS: Metadata = { 'rope.dimension_sections': [16, 24, 24, 0] };
 
+/** DeepSeek's experts behind latent attention that an indexer helps. */
+function indexed(spec: Spec): Metadata {
+  const indexer = spec.block('indexer')!;
+  return {
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    expert_shared_count: sharedCount(spec),
+    ...SIGMOID_SCALED,
+    ...nextnLayers(spec, true),
+    'attention.indexer.head_count': indexer.heads,
+    'attention.indexer.key_length': indexer.headDim,
+    'attention.indexer.top_k': indexer.chosenTokens ?? 0,
+  };
+}
+
 /** What an architecture reads beside the usual keys: `src/models/*.cpp:load_arch_hparams`. */
 const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
   mistral3: ({ architecture }) =>
@@ -200,6 +214,11 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
       : { expert_gating_func: SOFTMAX, expert_weights_scale: float(16) }),
     ...nextnLayers(spec, spec.architecture.type === 'glm4_moe_lite'),
     'rope.scaling.yarn_log_multiplier': float(0.1),
+  }),
+  deepseek32: indexed,
+  'glm-dsa': (spec) => ({
+    ...indexed(spec),
+    'attention.indexer.types': spec.layers.map((blocks) => blocks.some(({ kind }) => kind === 'indexer')),
   }),
   'ernie4_5-moe': (spec) => ({
     interleave_moe_layer_step: 1,

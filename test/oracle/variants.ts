@@ -8,6 +8,7 @@ type Attention = BlockOf<'full' | 'sliding' | 'chunked'>;
 /** What all blocks of a variant share. */
 interface Shape {
   readonly hiddenSize: number;
+  readonly queryRank: number;
   readonly heads: Pick<Attention, 'heads' | 'kvHeads' | 'headDim'>;
   readonly extras: Extras;
 }
@@ -31,6 +32,7 @@ export function drawVariant(random: Random, model: Model): Omit<Model, 'id'> {
   const shape: Shape = {
     hiddenSize: SQUARE.has(architecture.type) ? heads.heads * heads.headDim : 64 * random.scaled(4, 128),
     heads,
+    queryRank: 64 * random.whole(1, 24),
     extras: EXTRAS[architecture.type]?.(random) ?? {},
   };
   const { tiedEmbeddings: _, mtp, vision: __, ...kept } = relaid(random, architecture);
@@ -106,6 +108,8 @@ const EXTRAS: Readonly<Record<string, (random: Random) => Extras>> = {
   granitemoehybrid: tied,
   qwen3_vl_moe: tied,
   deepseek_v2: tied,
+  deepseek_v32: tied,
+  glm_moe_dsa: tied,
   glm4_moe_lite: tied,
   ernie4_5_moe: biasedOrTied,
   granitemoe: (random) => ({
@@ -196,14 +200,21 @@ const REDRAWS: { readonly [K in Block['kind']]?: Redraw<K> } = {
   }),
   // The window of chunked layers is built into the engine.
   chunked: (_, block, { heads }) => ({ ...block, ...heads }),
-  latent: (random, block) => ({
+  latent: (random, block, { queryRank }) => ({
     ...block,
     heads: random.whole(1, 64),
-    ...(block.queryRank && { queryRank: 64 * random.whole(1, 24) }),
+    ...(block.queryRank && { queryRank }),
     kvRank: 64 * random.whole(1, 10),
     nopeDim: 32 * random.whole(1, 6),
     ropeDim: random.pick([32, 64]),
     valueDim: 32 * random.whole(1, 6),
+  }),
+  indexer: (random, block, { queryRank }) => ({
+    ...block,
+    ...(block.queryRank && { queryRank }),
+    heads: random.whole(1, 64),
+    headDim: random.pick([64, 128]),
+    chosenTokens: random.scaled(1, 8192),
   }),
   gatedDeltaNet: (random, block) => {
     const keyHeads = random.whole(1, 16);

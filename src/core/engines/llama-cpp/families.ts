@@ -15,6 +15,10 @@ export interface Family {
   readonly seesAllFirst?: true;
   /** Layers for multi-token prediction stay in the file, of all models or of those types; they are not loaded. */
   readonly keepsMtp?: true | readonly string[];
+  /** Tensors of those layers that are loaded nonetheless: the loader does not skip them. */
+  readonly loadsOfMtp?: readonly string[];
+  /** All layers have an indexer, or the first and some others; absent: none. */
+  readonly indexers?: 'everywhere' | 'shared';
   /** Queries come without a low rank in a stack of so many layers and a vocabulary of such a size, and only there. */
   readonly plainQueries?: (layers: number, vocabSize: number) => boolean;
   /** The file says key-value heads layer by layer, so that a layer without attention has none. */
@@ -106,6 +110,24 @@ export const FAMILIES: Record<string, Family> = {
   deepseek2: {
     keepsMtp: ['glm4_moe_lite'],
     plainQueries: isLite,
+    experts: 'afterPlain',
+    sharedExpert: 'counted',
+    corrects: true,
+  },
+  deepseek32: {
+    keepsMtp: true,
+    loadsOfMtp: ['exp_probs_b.bias'],
+    indexers: 'everywhere',
+    plainQueries: () => false,
+    experts: 'afterPlain',
+    sharedExpert: 'counted',
+    corrects: true,
+  },
+  'glm-dsa': {
+    keepsMtp: true,
+    loadsOfMtp: ['exp_probs_b.bias'],
+    indexers: 'shared',
+    plainQueries: () => false,
     experts: 'afterPlain',
     sharedExpert: 'counted',
     corrects: true,

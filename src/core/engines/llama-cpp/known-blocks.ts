@@ -1,6 +1,6 @@
 import { InputError } from '../../../errors.js';
 import type { Architecture, Block } from '../../../schema/model.js';
-import { stackOf } from '../../tensors/stack.js';
+import { type Steps, stackOf } from '../../tensors/stack.js';
 import type { Family } from './families.js';
 
 const ATTENTION = [
@@ -21,6 +21,7 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
   sliding: [...ATTENTION, 'window'],
   chunked: [...ATTENTION, 'window'],
   latent: ['heads', 'queryRank', 'kvRank', 'nopeDim', 'ropeDim', 'valueDim'],
+  indexer: ['heads', 'headDim', 'queryRank', 'chosenTokens'],
   gatedDeltaNet: ['keyHeads', 'valueHeads', 'keyDim', 'valueDim', 'convKernel'],
   mamba2: ['heads', 'headDim', 'stateDim', 'groups', 'convKernel'],
   dense: ['intermediateSize', 'gate', 'bias', 'activationParameters'],
@@ -96,6 +97,14 @@ const STRANGE_BLOCKS: Readonly<
     plainQueries !== undefined &&
     plainQueries(stackOf(architecture).length, architecture.vocabSize - (architecture.paddingRows ?? 0)) !==
       (block.queryRank === undefined),
+  'queryRank and chosenTokens, which are missing': (block) =>
+    block.kind === 'indexer' && (block.queryRank === undefined || block.chosenTokens === undefined),
+  // The matrix that turns keys is as wide as they are, and `ggml_gen_hadamard` makes powers of two.
+  'headDim, which is no power of two': (block) =>
+    block.kind === 'indexer' && (block.headDim < 64 || !Number.isInteger(Math.log2(block.headDim))),
+  'queryRank, which is not that of the attention': (block, _, { blocks }) =>
+    block.kind === 'indexer' &&
+    Object.values(blocks).some((other) => other.kind === 'latent' && other.queryRank !== block.queryRank),
   window: (block, { windows }) => block.kind === 'sliding' && windows === undefined,
   'heads of another width than the hidden state': (block, { squareQueries }, { hiddenSize }) =>
     squareQueries === true && 'kvHeads' in block && block.heads * block.headDim !== hiddenSize,
@@ -111,10 +120,18 @@ const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, famil
   'tiedEmbeddings true': ({ tiedEmbeddings }, { head }) => head === 'own' && tiedEmbeddings === true,
   'blocks side by side': (architecture, { parallel = false }) =>
     stackOf(architecture).some((steps) => (steps.length === 1) !== parallel),
+  'layers with an indexer, and without': (architecture, { indexers }) =>
+    !placesIndexers(stackOf(architecture), indexers),
   'an order of windows of its own': hasOtherWindows,
   'layers without experts': (architecture, { experts }) =>
     experts !== undefined && !placesExperts(architecture, experts),
 };
+
+function placesIndexers(stack: readonly Steps[], indexers: Family['indexers']): boolean {
+  const has = stack.map((steps) => steps.flat().some(({ kind }) => kind === 'indexer'));
+  if (!indexers) return !has.includes(true);
+  return indexers === 'everywhere' ? !has.includes(false) : has[0] === true;
+}
 
 /** Whether layers without experts stand where they may. */
 function placesExperts(architecture: Architecture, experts: NonNullable<Family['experts']>): boolean {

@@ -121,7 +121,7 @@ export function prepare(
     layersAll,
     vocabSize: architecture.vocabSize - (architecture.paddingRows ?? 0),
     tied: architecture.tiedEmbeddings === true,
-    roles: roleSums(loaded, layersAll),
+    roles: roleSums([...loaded, ...loadedOfMtp(file.layers.slice(stack.length), family)], layersAll),
     embedding: file.outside.find(isEmbedding)!,
     output: file.outside.filter((tensor) => !isEmbedding(tensor) && !tensor.onEveryDevice),
     everyDevice: file.outside.filter(({ onEveryDevice }) => onEveryDevice),
@@ -215,6 +215,9 @@ function groupOf(block: Block): number {
   if (block.kind === 'latent') return block.heads;
   return 'kvHeads' in block ? Math.floor(block.heads / block.kvHeads) : 0;
 }
+
+const loadedOfMtp = (layers: SizedFile['layers'], { loadsOfMtp = [] }: Family): SizedFile['layers'] =>
+  layers.map((tensors) => tensors.filter(({ name }) => loadsOfMtp.includes(name)));
 
 function roleSums(layers: SizedFile['layers'], layersAll: number): RoleSums[] {
   const byRole = new Map<Role, RoleSums>();

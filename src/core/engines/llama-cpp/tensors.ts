@@ -51,6 +51,10 @@ const NAMES: Record<string, string> = {
   'self_attn.q_b_proj': 'attn_q_b',
   'self_attn.kv_a_proj_with_mqa': 'attn_kv_a_mqa',
   'self_attn.kv_a_layernorm': 'attn_kv_a_norm',
+  'self_attn.indexer.q_proj': 'indexer.attn_q_b',
+  'self_attn.indexer.k_proj': 'indexer.attn_k',
+  'self_attn.indexer.k_norm': 'indexer.k_norm',
+  'self_attn.indexer.weights_proj': 'indexer.proj',
   'linear_attn.conv1d': 'ssm_conv1d',
   'linear_attn.norm': 'ssm_norm',
   'linear_attn.out_proj': 'ssm_out',
@@ -154,7 +158,7 @@ export function ggufTensors(architecture: Architecture, family: Family): GgufTen
         ...piece,
         name: `blk.${first + index}.${piece.name}`,
         layer: first + index,
-        loaded,
+        loaded: loaded || family.loadsOfMtp?.includes(piece.name) === true,
       }),
     );
   return [

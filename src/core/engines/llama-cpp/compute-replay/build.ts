@@ -14,6 +14,7 @@ export interface Dimensions {
   readonly rows: Size;
   readonly cells: Size;
   readonly windowCells: Size;
+  readonly chosen: Size;
 }
 
 /** What decides which tensors a graph has. Everything else is a variable of its sizes. */
@@ -47,6 +48,11 @@ export interface CacheInputs {
   readonly valueTurn: Tensor | undefined;
 }
 
+/** Inputs of an indexer's cache: `src/llama-graph.cpp:build_attn_inp_k_dsa_impl`. */
+export interface IndexerInputs extends Pick<CacheInputs, 'keyIndices' | 'mask'> {
+  readonly turn: Tensor;
+}
+
 interface Sizes extends Dimensions {
   readonly tokens: Size;
   /** Separate caches, and the tokens of one. */
@@ -62,6 +68,9 @@ export interface Build extends Structure {
   readonly positionScale: () => Tensor;
   readonly outputIds: () => Tensor;
   readonly cacheInputs: (windowed: boolean) => CacheInputs;
+  readonly indexerInputs: () => IndexerInputs;
+  /** Cells that the last indexer chose. */
+  chosenCells: Tensor | undefined;
   /** Rows of recurrent state that the sequences read, and those that only move. */
   readonly stateIds: () => { readonly main: Tensor; readonly extra: Tensor };
   /** A weight of a layer, or of none, that may be absent. */
@@ -82,6 +91,8 @@ export function newBuild(structure: Structure): Build {
     positionScale: once(() => input('inp_attn_scale', 'F32', [1, 1, tokens])),
     outputIds: once(() => input('out_ids', 'I32', [rows])),
     cacheInputs: (inWindow) => (inWindow ? windowed() : full()),
+    indexerInputs: once(() => indexerInputs(structure, sizes)),
+    chosenCells: undefined,
     stateIds: once(() => stateIds(sequences)),
     find: finder(structure),
   };
@@ -166,6 +177,18 @@ function cacheInputs(structure: Structure, sizes: Sizes, cells: Size): CacheInpu
     mask: input('attn_inp_kq_mask', flashAttention ? 'F16' : 'F32', [cells, streamTokens, 1, streams]),
     keyTurn: turns(kvTypeK) ? turn(largestTurn(headDim)) : undefined,
     valueTurn: turns(kvTypeV) ? turn(TURN) : undefined,
+  };
+}
+
+/** The mask suits the fused kernel, and the turn is always there: `src/llama-kv-cache.cpp:llama_kv_cache()`. */
+function indexerInputs({ architecture }: Structure, sizes: Sizes): IndexerInputs {
+  const { tokens, cells, streams, streamTokens } = sizes;
+  const indexer = Object.values(architecture.blocks).find((block) => block.kind === 'indexer');
+  const size = largestTurn(indexer?.headDim ?? 0);
+  return {
+    keyIndices: input('attn_inp_k_idxs', 'I64', [tokens]),
+    mask: input('attn_inp_kq_mask', 'F16', [cells, streamTokens, 1, streams]),
+    turn: input('attn_inp_rot', 'F32', [size, size]),
   };
 }
 

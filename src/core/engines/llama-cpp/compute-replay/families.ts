@@ -75,6 +75,8 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
     routing: { gating: 'sigmoid', normalised: true, scaled: true },
     uncorrected: { gating: 'softmax', scaled: true },
   },
+  deepseek32: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
+  'glm-dsa': { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
   'ernie4_5-moe': { routing: { gating: 'softmax', normalised: true } },
   granitemoe: {
     routing: { gating: 'softmax', normalised: true },

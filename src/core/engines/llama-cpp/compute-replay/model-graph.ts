@@ -19,6 +19,7 @@ type Builder<K extends Block['kind']> = (
   block: Extract<Block, { kind: K }>,
   cur: Tensor,
   layer: number,
+  beside: readonly Mixer[],
 ) => Tensor;
 
 /** What every kind of block computes, from its normed input to what joins the residual. */
@@ -33,11 +34,17 @@ const BUILDERS: { [K in Block['kind']]?: Builder<K> } = {
   moe,
 };
 
-function buildBlock(build: Build, block: Mixer | FeedForward, cur: Tensor, layer: number): Tensor {
+function buildBlock(
+  build: Build,
+  block: Mixer | FeedForward,
+  cur: Tensor,
+  layer: number,
+  beside: readonly Mixer[] = [],
+): Tensor {
   const builder = BUILDERS[block.kind] as Builder<Block['kind']> | undefined;
   if (!builder)
     throw new InputError('not-understood', { field: `a block of kind ${block.kind}`, engine: 'llama.cpp' });
-  return builder(build, block, cur, layer);
+  return builder(build, block, cur, layer, beside);
 }
 
 /** A layer of the graph: its number in the file and its blocks. */
@@ -92,11 +99,11 @@ interface Position {
 
 function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast }: Position): Tensor {
   const { family, ffnNorm } = build;
-  const { mixer, feedForward, parallel } = blocksOf(steps);
+  const { mixer, beside, feedForward, parallel } = blocksOf(steps);
   const normed = normBefore(build, hidden, 'attn_norm.weight', layer);
   if (family.expandsNorm) put(build, normed);
   const choose = (a: Tensor) => (isLast && !family.choosesRows ? getRows(a, build.outputIds()) : a);
-  const mixed = choose(buildBlock(build, mixer, normed, layer));
+  const mixed = choose(buildBlock(build, mixer, normed, layer, beside));
   if (parallel) {
     const out = buildBlock(build, feedForward, choose(normed), layer);
     return add(add(out, choose(hidden)), mixed);
@@ -120,20 +127,29 @@ function join(build: Build, out: Tensor, residual: Tensor, postNorm: string, lay
 
 interface LayerBlocks {
   readonly mixer: Mixer;
+  /** What helps the mixer. */
+  readonly beside: readonly Mixer[];
   readonly feedForward: FeedForward;
   /** Both read the same. */
   readonly parallel: boolean;
 }
 
 function blocksOf(steps: Steps): LayerBlocks {
-  const [mixer, feedForward, ...more] = steps.flat();
+  const blocks = steps.flat();
+  const [mixer, feedForward, ...more] = blocks.filter(({ kind }) => kind !== 'indexer');
+  const beside = blocks.filter((block) => block.kind === 'indexer');
   if (!mixer || !feedForward || more.length > 0 || isFeedForward(mixer) || !isFeedForward(feedForward)) {
     throw new InputError('not-understood', {
       field: 'a layer that is not a mixer and a feed-forward',
       engine: 'llama.cpp',
     });
   }
-  return { mixer: mixer as Mixer, feedForward: feedForward as FeedForward, parallel: steps.length === 1 };
+  return {
+    mixer: mixer as Mixer,
+    beside,
+    feedForward: feedForward as FeedForward,
+    parallel: steps.length === 1,
+  };
 }
 
 /** The last norm and the output matrix. What the caller may read is an output and never freed. */
