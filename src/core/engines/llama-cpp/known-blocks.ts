@@ -54,9 +54,14 @@ const STRANGE_BLOCKS: Readonly<
   gate: (block, { ungated = false }) => block.kind === 'dense' && (block.gate === false) !== ungated,
   qkNorm: (block, { qkNorm }) => 'qkNorm' in block && block.qkNorm !== undefined && block.qkNorm !== qkNorm,
   window: (block, { windows }) => block.kind === 'sliding' && windows === undefined,
-  'heads of another width than the hidden state': (block, { squareQueries }, { hiddenSize }) =>
-    squareQueries === true && 'kvHeads' in block && block.heads * block.headDim !== hiddenSize,
+  'heads of another width than the hidden state': isOblong,
 };
+
+function isOblong(block: Block, { square }: Family, { hiddenSize }: Architecture): boolean {
+  if (!square || !('kvHeads' in block)) return false;
+  const { heads, kvHeads, headDim } = block;
+  return heads * headDim !== hiddenSize || (square === 'all' && kvHeads !== heads);
+}
 
 /** What a loader does not take of a whole model. */
 const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, family: Family) => boolean>> = {

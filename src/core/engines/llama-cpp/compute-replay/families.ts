@@ -27,6 +27,8 @@ export interface GraphFamily {
   readonly layerNorms?: true;
   /** Places of a token, where it has more than one: time, height, width and another. */
   readonly positionsPerToken?: 4;
+  /** The feed-forward is added to the residual, not the other way round. */
+  readonly residualFirst?: true;
   /** The norm before the mixer enters the graph on its own. */
   readonly expandsNorm?: true;
 }
@@ -58,7 +60,7 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   gemma: { scales: ['embedding', 'queries'] },
   gemma2: { scales: ['embedding', 'queries'], softCaps: ['attention', 'logits'] },
   gemma3: { scales: ['embedding', 'queries'] },
-  phi3: { scales: ['queries'] },
+  phi3: { scales: ['queries'], residualFirst: true },
   olmo2: {},
   granite: { scales: ['embedding', 'residual', 'logits'] },
   'command-r': { scales: ['logits'], layerNorms: true },
