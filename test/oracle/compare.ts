@@ -98,7 +98,7 @@ const CACHE_BLOCK = 32;
 const hasFewTensors = ({ weights }: PreparedModel): boolean =>
   weights.layers.some((tensors) => tensors.length < LEAST_TENSORS);
 
-const LEAST_TENSORS = 8;
+const LEAST_TENSORS = 7;
 
 /** The command, with the file that it needs. */
 function typed({ model, spec }: Share, command: string): string {

@@ -30,8 +30,10 @@ export interface Family {
   readonly ropeFactors?: 'llama3' | 'longrope';
   /** Rope only in layers with a window, or only in a stack of so many layers. */
   readonly rope?: 'windows' | number;
-  /** All queries together are as wide as the hidden state, or keys and values too. */
-  readonly square?: 'queries' | 'all';
+  /** All queries together are as wide as the hidden state. */
+  readonly squareQueries?: true;
+  /** There are as many key-value heads as heads. */
+  readonly squareKeys?: true;
   /** The embedding is the output matrix, even where the model has one (`dropped`), or it never is. */
   readonly head?: 'tied' | 'dropped' | 'own';
 }
@@ -47,7 +49,7 @@ export const FAMILIES: Record<string, Family> = {
   llama: { ...LLAMA, has70b: true, windows: 'ignored' },
   llama4: { chunkWindow: 8192, ropeFactors: 'llama3' },
   mistral3: { ...LLAMA, windows: 'ignored' },
-  qwen2: { windows: 'ignored', square: 'queries' },
+  qwen2: { windows: 'ignored', squareQueries: true },
   qwen3: { qkNorm: 'head', windows: 'ignored' },
   qwen3moe: { qkNorm: 'head', windows: 'ignored' },
   qwen3next: { ffnNorm: 'post_attention_norm', qkNorm: 'head' },
@@ -58,11 +60,11 @@ export const FAMILIES: Record<string, Family> = {
   gemma: { head: 'dropped' },
   gemma2: { norms: 'sandwich', windows: 2, head: 'dropped' },
   gemma3: { norms: 'sandwich', qkNorm: 'head', windows: 6 },
-  phi3: { fused: ['qkv', 'gateUp'], windows: 'ignored', ropeFactors: 'longrope', square: 'queries' },
-  olmo2: { norms: 'post', qkNorm: 'width', windows: 'listed', square: 'queries', head: 'own' },
-  granite: { ...LLAMA, square: 'queries' },
-  'command-r': { parallel: true, square: 'queries', head: 'tied' },
-  cohere2: { parallel: true, windows: 4, rope: 'windows', square: 'queries', head: 'tied' },
+  phi3: { fused: ['qkv', 'gateUp'], windows: 'ignored', ropeFactors: 'longrope', squareQueries: true },
+  olmo2: { norms: 'post', qkNorm: 'width', windows: 'listed', squareQueries: true, head: 'own' },
+  granite: { ...LLAMA, squareQueries: true },
+  'command-r': { parallel: true, squareQueries: true, head: 'tied' },
+  cohere2: { parallel: true, windows: 4, rope: 'windows', squareQueries: true, head: 'tied' },
   seed_oss: { ffnNorm: 'post_attention_norm' },
   ernie4_5: {},
   apertus: {
@@ -73,11 +75,11 @@ export const FAMILIES: Record<string, Family> = {
     head: 'own',
   },
   exaone: { ropeFactors: 'llama3' },
-  internlm2: { square: 'queries', head: 'own' },
-  qwen2vl: { windows: 'ignored', square: 'queries' },
-  baichuan: { rope: 32, square: 'queries', head: 'own' },
-  chatglm: { fused: ['qkv', 'gateUp'], square: 'queries' },
-  qwen: { fused: ['qkv'], square: 'all', head: 'own' },
+  internlm2: { squareQueries: true, head: 'own' },
+  qwen2vl: { windows: 'ignored', squareQueries: true },
+  baichuan: { rope: 32, squareQueries: true, head: 'own' },
+  chatglm: { fused: ['qkv', 'gateUp'], squareQueries: true },
+  qwen: { fused: ['qkv'], squareQueries: true, squareKeys: true, head: 'own' },
   'minimax-m2': { qkNorm: 'width' },
   granitehybrid: { headsPerLayer: true, biases: ['attentionOutput', 'feedForward'] },
 };

@@ -53,15 +53,12 @@ const STRANGE_BLOCKS: Readonly<
     block.kind === 'dense' && block.bias === true && !biases?.includes('feedForward'),
   gate: (block, { ungated = false }) => block.kind === 'dense' && (block.gate === false) !== ungated,
   qkNorm: (block, { qkNorm }) => 'qkNorm' in block && block.qkNorm !== undefined && block.qkNorm !== qkNorm,
+  'fewer key-value heads than heads': (block, { squareKeys }) =>
+    'kvHeads' in block && squareKeys === true && block.kvHeads !== block.heads,
   window: (block, { windows }) => block.kind === 'sliding' && windows === undefined,
-  'heads of another width than the hidden state': isOblong,
+  'heads of another width than the hidden state': (block, { squareQueries }, { hiddenSize }) =>
+    squareQueries === true && 'kvHeads' in block && block.heads * block.headDim !== hiddenSize,
 };
-
-function isOblong(block: Block, { square }: Family, { hiddenSize }: Architecture): boolean {
-  if (!square || !('kvHeads' in block)) return false;
-  const { heads, kvHeads, headDim } = block;
-  return heads * headDim !== hiddenSize || (square === 'all' && kvHeads !== heads);
-}
 
 /** What a loader does not take of a whole model. */
 const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, family: Family) => boolean>> = {
