@@ -108,21 +108,19 @@ function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast 
     const out = buildBlock(build, feedForward, choose(normed), layer);
     return add(add(out, choose(hidden)), mixed);
   }
-  const middle = join(build, mixed, choose(hidden), 'post_attention_norm.weight', layer);
+  const middle = add(behind(build, mixed, 'post_attention_norm.weight', layer), choose(hidden));
   const inner = normBefore(build, middle, `${ffnNorm}.weight`, layer);
-  return join(build, buildBlock(build, feedForward, inner, layer), middle, 'post_ffw_norm.weight', layer);
+  const out = behind(build, buildBlock(build, feedForward, inner, layer), 'post_ffw_norm.weight', layer);
+  return family.residualFirst ? add(middle, out) : add(out, middle);
 }
 
 const normBefore = (build: Build, a: Tensor, name: string, layer: number): Tensor =>
   build.architecture.norm.placement === 'post' ? a : norm(build, a, name, layer);
 
-/** Adds a block's output to the residual, normed first where norms stand behind blocks. */
-function join(build: Build, out: Tensor, residual: Tensor, postNorm: string, layer: number): Tensor {
+/** What joins the residual: a block's output, normed first where norms stand behind blocks. */
+function behind(build: Build, out: Tensor, postNorm: string, layer: number): Tensor {
   const { placement = 'pre' } = build.architecture.norm;
-  return add(
-    scales(build, 'residual', placement === 'pre' ? out : norm(build, out, postNorm, layer)),
-    residual,
-  );
+  return scales(build, 'residual', placement === 'pre' ? out : norm(build, out, postNorm, layer));
 }
 
 interface LayerBlocks {

@@ -115,10 +115,7 @@ const normed = (build: Build, [q, k]: [Tensor, Tensor], layer: number): [Tensor,
 /** Rope, or what a family does in its place. */
 function positioned(build: Build, block: Attention, q: Tensor, k: Tensor, layer: number): [Tensor, Tensor] {
   const { architecture, family } = build;
-  const turns =
-    architecture.rope !== undefined &&
-    block.rope !== false &&
-    (isWindowed(block) || !family.turnsWindowsOnly);
+  const turns = architecture.rope !== undefined && block.rope !== false;
   const scaledByPosition = (queries: Tensor) =>
     hasPositionScale(build, turns) ? mul(queries, build.positionScale()) : queries;
   const scaledBefore = (queries: Tensor) =>
