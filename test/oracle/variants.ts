@@ -9,6 +9,7 @@ type Attention = BlockOf<'full' | 'sliding' | 'chunked'>;
 interface Shape {
   readonly hiddenSize: number;
   readonly heads: Pick<Attention, 'heads' | 'kvHeads' | 'headDim'>;
+  readonly window: number;
   readonly extras: Extras;
 }
 
@@ -17,6 +18,8 @@ interface Extras {
   readonly tiedEmbeddings?: true;
   readonly bias?: 'qkv' | 'qkvo';
   readonly qkNorm?: 'head';
+  /** Heads of full layers are so many times as wide as those with a window, and in other groups. */
+  readonly fullTimes?: number;
 }
 
 /**
@@ -29,16 +32,19 @@ export function drawVariant(random: Random, model: Model): Omit<Model, 'id'> {
   const shape: Shape = {
     hiddenSize: 64 * random.scaled(4, 128),
     heads: drawHeads(random),
+    window: random.scaled(16, 8192),
     extras: EXTRAS[architecture.type]?.(random) ?? {},
   };
-  const { tiedEmbeddings: _, mtp, vision: __, ...kept } = relaid(random, architecture);
+  const { tiedEmbeddings: _, mtp, vision: __, towers: ___, ...kept } = relaid(random, architecture);
+  const vocabSize = (architecture.paddingRows ?? 0) + random.scaled(256, 300_000);
   return {
     name: `A variant of ${model.name}`,
     context: { native: random.scaled(1024, 1 << 20) },
     architecture: {
       ...kept,
       hiddenSize: shape.hiddenSize,
-      vocabSize: (architecture.paddingRows ?? 0) + random.scaled(256, 300_000),
+      vocabSize,
+      ...(kept.layerEmbedding && { layerEmbedding: { ...kept.layerEmbedding, vocabSize } }),
       ...((shape.extras.tiedEmbeddings ?? architecture.type === 'gemma3') && { tiedEmbeddings: true }),
       ...(kept.rope && { rope: ropeOf(kept.rope, shape) }),
       blocks: Object.fromEntries(
@@ -68,6 +74,7 @@ const EXTRAS: Readonly<Record<string, (random: Random) => Extras>> = {
   qwen3_5_moe: tied,
   qwen3_5_moe_text: tied,
   glm4_moe: (random) => ({ ...tied(random), ...(random.chance(0.5) && { qkNorm: 'head' }) }),
+  gemma4: (random) => ({ ...tied(random), fullTimes: random.pick([1, 2]) }),
   granitemoehybrid: tied,
 };
 
@@ -117,6 +124,11 @@ function drawHeads(random: Random): Shape['heads'] {
   };
 }
 
+const otherHeads = (times: number, { heads, kvHeads, headDim }: Shape['heads']): Partial<Shape['heads']> => ({
+  kvHeads: heads % 2 === 0 ? heads / 2 : kvHeads,
+  headDim: times * headDim,
+});
+
 function ropeOf(rope: NonNullable<Architecture['rope']>, { heads }: Shape): Architecture['rope'] {
   return rope.dim ? { ...rope, dim: heads.headDim / 2 } : rope;
 }
@@ -132,8 +144,13 @@ type Redraw<K extends Block['kind']> = (random: Random, block: BlockOf<K>, shape
 
 /** Kinds without a line stay as they are. */
 const REDRAWS: { readonly [K in Block['kind']]?: Redraw<K> } = {
-  full: (_, block, { heads, extras }) => ({ ...block, ...heads, ...attentionExtras(extras) }),
-  sliding: (random, block, { heads }) => ({ ...block, ...heads, window: random.scaled(16, 8192) }),
+  full: (_, block, { heads, extras }) => ({
+    ...block,
+    ...heads,
+    ...(extras.fullTimes && otherHeads(extras.fullTimes, heads)),
+    ...attentionExtras(extras),
+  }),
+  sliding: (_, block, { heads, window }) => ({ ...block, ...heads, window }),
   // The window of chunked layers is built into the engine.
   chunked: (_, block, { heads }) => ({ ...block, ...heads }),
   latent: (random, block) => ({

@@ -10,6 +10,18 @@ export interface Family {
   readonly headsPerLayer?: true;
   /** Two matrices, not one, say how far a delta net writes its state and how much of it stays. */
   readonly partsBetaAlpha?: true;
+  /** Fields of blocks and of the model that only some architectures read, and this one does. */
+  readonly reads?: readonly string[];
+  /** Gates and ups of the experts are one stack. */
+  readonly fusesGateUp?: true;
+  /** Keys and values that a layer has but never uses, since it shares those of an earlier one, are in the file. */
+  readonly keepsSharedKv?: true;
+  /** The loader makes the output before the embedding: a tied one is there twice, wherever it lies. */
+  readonly tiesTwice?: true;
+  /** Each layer ends with a factor of its own. */
+  readonly scalesLayers?: true;
+  /** The file has factors of rope that layers without a window use. */
+  readonly hasRopeFactors?: true;
   /** The architecture whose type switch calls 80 layers of grouped-query attention "70B". */
   readonly has70b?: true;
 }
@@ -30,6 +42,14 @@ export const FAMILIES: Record<string, Family> = {
   deepseek2: {},
   glm4moe: { ffnNorm: 'post_attention_norm', keepsMtp: true },
   gemma3: {},
+  gemma4: {
+    reads: ['valueIsKey', 'sharedKv', 'routerScales', 'layerEmbedding'],
+    fusesGateUp: true,
+    keepsSharedKv: true,
+    tiesTwice: true,
+    scalesLayers: true,
+    hasRopeFactors: true,
+  },
   'minimax-m2': {},
   granitehybrid: { headsPerLayer: true },
 };

@@ -1,5 +1,6 @@
 import { InputError } from '../../../errors.js';
 import type { Architecture, Block } from '../../../schema/model.js';
+import type { Family } from './families.js';
 
 const ATTENTION = ['heads', 'kvHeads', 'headDim', 'bias', 'qkNorm', 'sinks', 'outputGate', 'rope'];
 
@@ -16,7 +17,11 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
 };
 
 /** Values of known fields that the rules do not know. */
-const UNKNOWN_VALUES: Readonly<Record<string, unknown>> = { outputGate: 'head', routerCorrection: 'trained' };
+const UNKNOWN_VALUES: Readonly<Record<string, unknown>> = {
+  outputGate: 'head',
+  routerCorrection: 'trained',
+  sharedKv: 'keyNorm',
+};
 
 /** Fields of a whole model that the rules do not know. */
 const UNKNOWN_FIELDS = ['headBias', 'extraRows', 'layerEmbedding', 'residualStreams'] as const;
@@ -26,11 +31,14 @@ const UNKNOWN_FIELDS = ['headBias', 'extraRows', 'layerEmbedding', 'residualStre
  *
  * @throws InputError `not-understood` naming the field
  */
-export function refuseUnknown(architecture: Architecture): void {
-  for (const [name, block] of Object.entries(architecture.blocks)) refuseBlock(name, block);
-  const { norm, rope } = architecture;
+export function refuseUnknown(architecture: Architecture, { reads = [] }: Family): void {
+  for (const [name, block] of Object.entries(architecture.blocks)) refuseBlock(name, block, reads);
+  const { norm, rope, layerEmbedding } = architecture;
   const strange = [
-    ...UNKNOWN_FIELDS.filter((field) => architecture[field] !== undefined),
+    ...UNKNOWN_FIELDS.filter((field) => architecture[field] !== undefined && !reads.includes(field)),
+    ...(layerEmbedding && layerEmbedding.vocabSize !== architecture.vocabSize
+      ? ['layerEmbedding.vocabSize']
+      : []),
     ...(norm.bias ? ['norm.bias'] : []),
     ...(norm.placement === 'post' ? ['norm.placement post'] : []),
     ...(rope?.scaling?.kind === 'longrope' ? ['rope.scaling longrope'] : []),
@@ -38,12 +46,12 @@ export function refuseUnknown(architecture: Architecture): void {
   if (strange[0]) refuse(strange[0]);
 }
 
-function refuseBlock(name: string, block: Block): void {
+function refuseBlock(name: string, block: Block, reads: readonly string[]): void {
   const known = FIELDS[block.kind];
   if (!known) refuse(`a block of kind ${block.kind}`);
   for (const [field, value] of Object.entries(block)) {
     if (field === 'kind' || value === undefined) continue;
-    if (!known.includes(field) || UNKNOWN_VALUES[field] === value)
+    if (!(known.includes(field) || reads.includes(field)) || UNKNOWN_VALUES[field] === value)
       refuse(`blocks.${name}.${field} of kind ${block.kind}`);
   }
 }

@@ -11,9 +11,12 @@ export interface GgufPiece {
   readonly ne: readonly number[];
   /** Goes to the host with `cpu-moe`: `common.h:LLM_FFN_EXPS_REGEX`. */
   readonly routed: boolean;
-  /** Copied to every device that holds layers. */
-  readonly onEveryDevice?: true;
+  /** Where a tensor outside of the stack lies, if not with the output. */
+  readonly place?: Exclude<Place, 'output'>;
 }
+
+/** Places of tensors outside of the stack; `everyDevice`: a copy beside all layers that use it. */
+export type Place = 'host' | 'firstLayer' | 'everyDevice' | 'output';
 
 /** The GGUF file layer by layer: equal layers share one array, in the order of their names. */
 export interface GgufLayout {
@@ -32,12 +35,21 @@ export interface GgufTensor extends GgufPiece {
 /** Neutral name, less `.weight` or `.bias`, to the engine's name. Two names: the tensor is split. */
 const NAMES: Record<string, string> = {
   embed_tokens: 'token_embd',
+  embed_tokens_per_layer: 'per_layer_token_embd',
+  per_layer_model_projection: 'per_layer_model_proj',
+  per_layer_projection_norm: 'per_layer_proj_norm',
   norm: 'output_norm',
   lm_head: 'output',
   mixer_norm: 'attn_norm',
   mixer_post_norm: 'post_attention_norm',
   ffn_norm: 'ffn_norm',
   ffn_post_norm: 'post_ffw_norm',
+  'ffn_norm.1': 'pre_ffw_norm_2',
+  'ffn_post_norm.1': 'post_ffw_norm_1',
+  'ffn_post_norm.2': 'post_ffw_norm_2',
+  per_layer_input_gate: 'inp_gate',
+  per_layer_projection: 'proj',
+  post_per_layer_input_norm: 'post_norm',
   'self_attn.q_proj': 'attn_q',
   'self_attn.k_proj': 'attn_k',
   'self_attn.v_proj': 'attn_v',
@@ -62,6 +74,7 @@ const NAMES: Record<string, string> = {
   'mlp.gate': 'ffn_gate_inp',
   'mlp.experts.gate_proj': 'ffn_gate_exps',
   'mlp.experts.up_proj': 'ffn_up_exps',
+  'mlp.experts.gate_up_proj': 'ffn_gate_up_exps',
   'mlp.experts.down_proj': 'ffn_down_exps',
   'mlp.shared_expert.gate_proj': 'ffn_gate_shexp',
   'mlp.shared_expert.up_proj': 'ffn_up_shexp',
@@ -72,6 +85,14 @@ const NAMES: Record<string, string> = {
   'nextn.embed_tokens': 'nextn.embed_tokens',
   'nextn.shared_head_norm': 'nextn.shared_head_norm',
   'nextn.shared_head_head': 'nextn.shared_head_head',
+};
+
+/** Tensors outside of the stack that do not lie with the output, by their neutral name. */
+const PLACES: Record<string, GgufPiece['place']> = {
+  'embed_tokens.weight': 'host',
+  'embed_tokens_per_layer.weight': 'host',
+  'per_layer_model_projection.weight': 'firstLayer',
+  'per_layer_projection_norm.weight': 'firstLayer',
 };
 
 type Named = Pick<GgufPiece, 'name' | 'ne'>;
@@ -96,6 +117,7 @@ const RESHAPED: Record<string, (part: Part, surroundings: Surroundings) => Named
   'mamba.D': ({ shape }) => [{ name: 'ssm_d', ne: [1, ...shape] }],
   'mamba.norm.weight': groupedNorm,
   'mlp.gate.e_score_correction_bias': ({ shape }) => [{ name: 'exp_probs_b.bias', ne: shape }],
+  'mlp.gate.per_expert_scale': ({ shape }) => [{ name: 'ffn_down_exps.scale', ne: shape }],
   'mlp.shared_expert_gate.weight': ({ shape }) => [{ name: 'ffn_gate_inp_shexp.weight', ne: [shape[1]!] }],
 };
 
@@ -107,22 +129,25 @@ const RESHAPED: Record<string, (part: Part, surroundings: Surroundings) => Named
  * @example ggufLayout(maverick.architecture, FAMILIES.llama4).layers.length // 48
  */
 export function ggufLayout(architecture: Architecture, family: Family): GgufLayout {
-  const layout = layoutOf(architecture);
+  const layout = layoutOf(family.keepsSharedKv ? withOwnKv(architecture) : architecture);
   const stack = stackOf(architecture);
   const made = new Map<readonly Part[], GgufPiece[]>();
   const layer = (parts: readonly Part[], blocks: readonly Block[]): GgufPiece[] => {
     const pieces =
       made.get(parts) ??
-      parts.flatMap((part) => converted(part, { architecture, family, blocks })).sort(byName);
+      [
+        ...partsOfFile(parts, family).flatMap((part) => converted(part, { architecture, family, blocks })),
+        ...(family.scalesLayers ? [LAYER_SCALE] : []),
+      ].sort(byName);
     made.set(parts, pieces);
     return pieces;
   };
   const outside = [...layout.embedding, ...layout.output].flatMap((part) =>
     converted(part, { architecture, family, blocks: [] }),
   );
+  const hasFactors = family.hasRopeFactors || architecture.rope?.scaling?.kind === 'llama3';
   return {
-    outside:
-      architecture.rope?.scaling?.kind === 'llama3' ? [...outside, ropeFactors(architecture)] : outside,
+    outside: hasFactors ? [...outside, ropeFactors(architecture)] : outside,
     layers: layout.layers.map((parts, index) => layer(parts, stack[index]!.flat())),
     skipped: family.keepsMtp
       ? layout.mtp.map((parts) => layer(parts, Object.values(architecture.blocks)))
@@ -155,9 +180,39 @@ export function ggufTensors(architecture: Architecture, family: Family): GgufTen
   ];
 }
 
+const LAYER_SCALE: GgufPiece = { name: 'layer_output_scale.weight', role: 'norms', ne: [1], routed: false };
+
+function withOwnKv(architecture: Architecture): Architecture {
+  const blocks = Object.entries(architecture.blocks).map(([name, block]): [string, Block] => {
+    if (!('sharedKv' in block)) return [name, block];
+    const { sharedKv: _, ...own } = block;
+    return [name, own];
+  });
+  return { ...architecture, blocks: Object.fromEntries(blocks) };
+}
+
+/** Gates and ups of the experts as one, where the checkpoint and the file have them so. */
+function partsOfFile(parts: readonly Part[], { fusesGateUp }: Family): readonly Part[] {
+  if (!fusesGateUp) return parts;
+  return parts
+    .filter(({ name }) => name !== 'mlp.experts.gate_proj.weight')
+    .map((part) => {
+      if (part.name !== 'mlp.experts.up_proj.weight') return part;
+      const [rows = 0, columns = 0] = part.shape;
+      return { ...part, name: 'mlp.experts.gate_up_proj.weight', shape: [2 * rows, columns] };
+    });
+}
+
 function converted(part: Part, surroundings: Surroundings): GgufPiece[] {
   const routed = part.name.startsWith('mlp.experts.');
-  return namesOf(part, surroundings).map(({ name, ne }) => ({ name, role: part.role, ne, routed }));
+  const place = PLACES[part.name];
+  return namesOf(part, surroundings).map(({ name, ne }) => ({
+    name,
+    role: part.role,
+    ne,
+    routed,
+    ...(place && { place }),
+  }));
 }
 
 function namesOf(part: Part, surroundings: Surroundings): Named[] {
@@ -221,17 +276,21 @@ function groupedNorm({ shape }: Part, surroundings: Surroundings): Named[] {
   return [{ name: 'ssm_norm.weight', ne: [shape[0]! / groups, groups] }];
 }
 
-/** Frequency factors of Llama 3's rope scaling: half a head, `conversion/llama.py:generate_extra_tensors`. */
+/**
+ * Frequency factors of Llama 3's rope scaling, or of Gemma 4's proportional rope: half a head.
+ * Source: `generate_extra_tensors` of `conversion/llama.py` and `conversion/gemma.py`.
+ */
 function ropeFactors(architecture: Architecture): GgufPiece {
-  const attention = stackOf(architecture)
-    .flat(2)
-    .find((block) => 'headDim' in block && 'kvHeads' in block);
+  const blocks = stackOf(architecture).flat(2);
+  const attention =
+    blocks.find((block) => block.kind === 'full') ??
+    blocks.find((block) => 'headDim' in block && 'kvHeads' in block);
   const headDim = attention && 'headDim' in attention ? attention.headDim : 0;
   return {
     name: 'rope_freqs.weight',
     role: 'attention',
     ne: [(architecture.rope?.dim ?? headDim) / 2],
     routed: false,
-    onEveryDevice: true,
+    place: 'everyDevice',
   };
 }

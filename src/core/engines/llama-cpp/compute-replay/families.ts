@@ -19,6 +19,10 @@ export interface GraphFamily {
   readonly scalesByPosition?: true;
   /** Queries and keys are normalised after rope, without weights, unless there are this many experts. */
   readonly plainNormUnlessExperts?: number;
+  /** Values are normalised too, without weights. */
+  readonly normsValues?: true;
+  /** Logits are squeezed by a hyperbolic tangent. */
+  readonly capsLogits?: true;
   /** Rows of logits are chosen not in the last layer but behind it, or behind the last norm. */
   readonly choosesRows?: 'afterLayers' | 'afterNorm';
   /** Numbers that say where a token stands, where it is not one: `src/llama-hparams.cpp:n_pos_per_embd`. */
@@ -56,6 +60,13 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   deepseek2: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
   glm4moe: { routing: { gating: 'sigmoid', normalised: true } },
   gemma3: { scales: ['embedding', 'queries'] },
+  gemma4: {
+    routing: { gating: 'softmax', normalised: true },
+    scales: ['embedding'],
+    normsValues: true,
+    capsLogits: true,
+    choosesRows: 'afterNorm',
+  },
   'minimax-m2': { routing: { gating: 'sigmoid', normalised: true } },
   granitehybrid: {
     routing: { gating: 'softmax', normalised: true },

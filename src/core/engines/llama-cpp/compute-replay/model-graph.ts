@@ -1,15 +1,16 @@
 import { InputError } from '../../../../errors.js';
 import type { Block, FeedForward, Mixer } from '../../../../schema/model.js';
-import type { Steps } from '../../../tensors/stack.js';
+import type { Step, Steps } from '../../../tensors/stack.js';
 import { EMBEDDING } from '../placement.js';
 import { attention } from './blocks/attention.js';
-import { dense, moe } from './blocks/feed-forward.js';
+import { dense, denseAndMoe, moe } from './blocks/feed-forward.js';
 import { gatedDeltaNet } from './blocks/gated-delta-net.js';
 import { latent } from './blocks/latent.js';
+import { joinLayerInput, layerInputs } from './blocks/layer-embedding.js';
 import { mamba2 } from './blocks/mamba2.js';
 import { type Build, newBuild, norm, put, type Structure, weight } from './build.js';
 import type { Graph } from './graph.js';
-import { add, getRows, input, mulMat, scale } from './ops.js';
+import { add, getRows, input, mul, mulMat, scale, unary } from './ops.js';
 import type { Tensor } from './tensor.js';
 import { TIED_OUTPUT } from './weights.js';
 
@@ -53,9 +54,13 @@ export interface GraphLayer {
 export function modelGraph(structure: Structure, layers: readonly GraphLayer[]): Graph {
   const build = newBuild(structure);
   let hidden = embedding(build);
+  const inputs = layerInputs(build, hidden);
   layers.forEach(({ layer, steps }, index) => {
     build.graph.starts.push(hidden);
-    hidden = graphLayer(build, steps, hidden, { layer, isLast: index === layers.length - 1 });
+    const out = graphLayer(build, steps, hidden, { layer, isLast: index === layers.length - 1 });
+    const joined = inputs ? joinLayerInput(build, out, inputs, layer) : out;
+    const factor = build.find('layer_output_scale.weight', layer);
+    hidden = factor ? mul(joined, factor) : joined;
   });
   put(build, logits(build, hidden));
   return build.graph;
@@ -87,8 +92,11 @@ function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast 
   const choose = (a: Tensor) => (isLast && !family.choosesRows ? getRows(a, build.outputIds()) : a);
   const mixed = choose(buildBlock(build, mixer, normed, layer));
   const middle = join(build, mixed, choose(hidden), 'post_attention_norm.weight', layer);
-  const inner = norm(build, middle, `${ffnNorm}.weight`, layer);
-  return join(build, buildBlock(build, feedForward, inner, layer), middle, 'post_ffw_norm.weight', layer);
+  const fed =
+    'kind' in feedForward
+      ? buildBlock(build, feedForward, norm(build, middle, `${ffnNorm}.weight`, layer), layer)
+      : denseAndMoe(build, feedForward, middle, layer);
+  return join(build, fed, middle, 'post_ffw_norm.weight', layer);
 }
 
 /** Adds a block's output to the residual, normed first where norms stand on both sides. */
@@ -97,9 +105,17 @@ function join(build: Build, out: Tensor, residual: Tensor, postNorm: string, lay
   return add(scales(build, 'residual', sandwich ? norm(build, out, postNorm, layer) : out), residual);
 }
 
-function blocksOf(steps: Steps): [Mixer, FeedForward] {
-  const [mixer, feedForward, ...more] = steps;
-  if (mixer?.length !== 1 || feedForward?.length !== 1 || more.length > 0) {
+type Dense = Extract<FeedForward, { kind: 'dense' }>;
+type Moe = Extract<FeedForward, { kind: 'moe' }>;
+
+const isDenseAndMoe = (step: Step): step is readonly [Dense, Moe] =>
+  step.length === 2 && step[0]!.kind === 'dense' && step[1]!.kind === 'moe';
+
+function blocksOf(steps: Steps): [Mixer, FeedForward | readonly [Dense, Moe]] {
+  const [mixer, feedForward = [], ...more] = steps;
+  if (mixer?.length === 1 && more.length === 0 && isDenseAndMoe(feedForward))
+    return [mixer[0] as Mixer, feedForward];
+  if (mixer?.length !== 1 || feedForward.length !== 1 || more.length > 0) {
     throw new InputError('not-understood', {
       field: 'a layer that is not a mixer and a feed-forward',
       engine: 'llama.cpp',
@@ -120,7 +136,8 @@ function logits(build: Build, hidden: Tensor): Tensor {
   const normed = norm(build, last, 'output_norm.weight');
   const embedded = choosesRows === 'afterNorm' ? chosen(normed) : normed;
   const head = build.find('output.weight') ?? weight(build, TIED_OUTPUT);
-  const out = scales(build, 'logits', mulMat(head, embedded));
+  const plain = scales(build, 'logits', mulMat(head, embedded));
+  const out = build.family.capsLogits ? scale(unary(scale(plain))) : plain;
   for (const tensor of [...kept, embedded, out]) tensor.output = true;
   return out;
 }

@@ -54,6 +54,10 @@ export const repeat = (a: Tensor, ne: readonly Size[]): Tensor => tensor('REPEAT
 export const concat = (a: Tensor, b: Tensor): Tensor =>
   tensor('CONCAT', a.type, [plus(a.ne[0], b.ne[0]), a.ne[1], a.ne[2], a.ne[3]], [a, b]);
 
+/** Rows made longer by zeros. */
+export const pad = (a: Tensor, length: number): Tensor =>
+  tensor('PAD', a.type, [length, a.ne[1], a.ne[2], a.ne[3]], [a]);
+
 /** A contiguous copy, in a shape of its own if one is given. */
 export const cont = (a: Tensor, ne: readonly Size[] = a.ne): Tensor => tensor('CONT', a.type, shape(ne), [a]);
 

@@ -25,6 +25,7 @@ export type Op =
   | 'MUL'
   | 'MUL_MAT'
   | 'MUL_MAT_ID'
+  | 'PAD'
   | 'PERMUTE'
   | 'REPEAT'
   | 'RESHAPE'

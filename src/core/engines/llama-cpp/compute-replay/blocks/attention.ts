@@ -1,5 +1,5 @@
 import type { Block } from '../../../../../schema/model.js';
-import { type Build, type CacheInputs, hasWindows, norm, put, weight } from '../build.js';
+import { type Build, hasWindows, isWindowed, norm, put, weight, widestValues } from '../build.js';
 import {
   add,
   cast,
@@ -8,6 +8,7 @@ import {
   flashAttention,
   mul,
   mulMat,
+  pad,
   permute,
   reshape,
   rmsNorm,
@@ -24,23 +25,29 @@ import { elementsOf, rowSize, type Tensor, tensor } from '../tensor.js';
 
 type Attention = Extract<Block, { kind: 'full' | 'sliding' | 'chunked' }>;
 
-const isWindowed = ({ kind }: Attention): boolean => kind !== 'full';
-
 /** Grouped-query attention, from the normed hidden state to what joins the residual. */
 export function attention(build: Build, block: Attention, cur: Tensor, layer: number): Tensor {
-  const { heads, kvHeads, headDim } = block;
+  const { heads, headDim } = block;
   const { tokens } = build.sizes;
   const joint = project(build, cur, 'attn_q', layer);
   const split = block.outputGate ? reshape(joint, [2 * headDim, heads, tokens]) : undefined;
   const q = split
     ? headNorm(build, columns(split, headDim), 'attn_q_norm', layer)
     : shaped(build, block, joint, 'q', layer);
-  const k = shaped(build, block, project(build, cur, 'attn_k', layer), 'k', layer);
-  const v = reshape(project(build, cur, 'attn_v', layer), [headDim, kvHeads, tokens]);
-  const [queries, keys] = positioned(build, block, q, k, layer);
-  const mixed = attend(build, block, { q: queries, k: keys, v }, layer);
+  const own = block.sharedKv ? undefined : ownStates(build, block, cur, layer);
+  const [queries, keys] = positioned(build, block, { q, k: own?.k }, layer);
+  const mixed = attend(build, block, { q: queries, k: keys, v: own?.v }, layer);
   const gated = split ? mul(mixed, unary(cont(columns(split, headDim), [headDim * heads, tokens]))) : mixed;
   return biased(build, mulMat(weight(build, 'attn_output.weight', layer), gated), 'attn_output', layer);
+}
+
+/** Keys and values; keys may serve as values before they are normed and turned. */
+function ownStates(build: Build, block: Attention, cur: Tensor, layer: number): { k: Tensor; v: Tensor } {
+  const { kvHeads, headDim } = block;
+  const keys = project(build, cur, 'attn_k', layer);
+  const values = block.valueIsKey ? keys : project(build, cur, 'attn_v', layer);
+  const v = reshape(values, [headDim, kvHeads, build.sizes.tokens]);
+  return { k: shaped(build, block, keys, 'k', layer), v: build.family.normsValues ? rmsNorm(v) : v };
 }
 
 const biased = (build: Build, a: Tensor, name: string, layer: number): Tensor => {
@@ -64,15 +71,22 @@ function shaped(build: Build, block: Attention, a: Tensor, which: 'q' | 'k', lay
 }
 
 /** Rope, or what a family does in its place. */
-function positioned(build: Build, block: Attention, q: Tensor, k: Tensor, layer: number): [Tensor, Tensor] {
+function positioned(
+  build: Build,
+  block: Attention,
+  { q, k }: Pick<NewStates, 'q' | 'k'>,
+  layer: number,
+): [Tensor, Tensor | undefined] {
   const { architecture, family } = build;
   const scaledBefore = (queries: Tensor) => (family.scales?.includes('queries') ? scale(queries) : queries);
   const turns = architecture.rope !== undefined && block.rope !== false;
   if (!turns) return [scaledBefore(family.scalesByPosition ? mul(q, build.positionScale()) : q), k];
   const factors = build.find('rope_freqs.weight', layer);
-  const turned = [q, k].map((a) => rope(a, build.positions(), factors));
-  const [queries, keys] = hasPlainNorm(build) ? turned.map((a) => rmsNorm(a)) : turned;
-  return [scaledBefore(queries!), keys!];
+  const placed = (a: Tensor) => {
+    const turned = rope(a, build.positions(), factors);
+    return hasPlainNorm(build) ? rmsNorm(turned) : turned;
+  };
+  return [scaledBefore(placed(q)), k && placed(k)];
 }
 
 /** `src/models/llama4.cpp:load_arch_hparams`: use_kq_norm goes by the number of experts. */
@@ -89,31 +103,34 @@ interface States {
   readonly v: Tensor;
 }
 
+/** Queries, and what is new in the cache; a layer that shares an earlier one's cache adds nothing. */
+interface NewStates {
+  readonly q: Tensor;
+  readonly k: Tensor | undefined;
+  readonly v: Tensor | undefined;
+}
+
 /** Cache and attention: `src/llama-graph.cpp:build_attn`. The order of the three expansions is the engine's. */
-function attend(build: Build, block: Attention, states: States, layer: number): Tensor {
+function attend(build: Build, block: Attention, states: NewStates, layer: number): Tensor {
   const inputs = build.cacheInputs(isWindowed(block));
   const { keyTurn, valueTurn } = inputs;
-  const q = keyTurn ? turned(states.q, keyTurn) : states.q;
-  const k = keyTurn ? turned(states.k, keyTurn) : states.k;
-  const v = valueTurn ? turned(states.v, valueTurn) : states.v;
-  for (const state of hasWindows(build) ? [q, k, v] : [q, v, k]) put(build, state);
-  const caches = cachesOf(build, block, layer);
-  put(build, storeRows(build, caches.k, k, inputs.keyIndices));
-  put(
-    build,
-    build.flashAttention
-      ? storeRows(build, caches.v, v, inputs.valueIndices)
-      : storeElements(caches.v, v, inputs),
-  );
+  const q = turnedBy(keyTurn, states.q);
+  const k = states.k && turnedBy(keyTurn, states.k);
+  const v = states.v && turnedBy(valueTurn, states.v);
+  for (const state of hasWindows(build) ? [q, k, v] : [q, v, k]) if (state) put(build, state);
+  const caches = cachesOf(build, block, block.sharedKv ? build.sharedLayer(isWindowed(block)) : layer);
+  if (k) put(build, storeRows(build, caches.k, k, inputs.keyIndices));
+  if (v) put(build, storeValues(build, caches.v, v, inputs.valueIndices));
   const sinks = build.find('attn_sinks.weight', layer);
   const valuesLieTransposed = !build.flashAttention;
   const sources = { q, k: caches.keys, v: caches.values, mask: inputs.mask, sinks, valuesLieTransposed };
   const mixed = mixHeads(build, sources);
-  return valueTurn ? turned(mixed, valueTurn) : mixed;
+  return turnedBy(valueTurn, mixed);
 }
 
-/** Product with a Hadamard matrix: `src/llama-impl.h:llama_mul_mat_hadamard`. */
-function turned(a: Tensor, turn: Tensor): Tensor {
+/** Product with a Hadamard matrix, if there is one: `src/llama-impl.h:llama_mul_mat_hadamard`. */
+function turnedBy(turn: Tensor | undefined, a: Tensor): Tensor {
+  if (!turn) return a;
   const size = turn.ne[0] as number;
   const rows = reshape(a, [size, scaled(elementsOf(a), 1 / size)]);
   return reshape(mulMat(turn, rows), a.ne);
@@ -133,16 +150,12 @@ function cachesOf(build: Build, block: Attention, layer: number): Caches {
   const { kvHeads, headDim } = block;
   const cells = isWindowed(block) ? sizes.windowCells : sizes.cells;
   const k = cache(build, 'k', kvHeads * headDim, cells, layer);
-  const v = cache(build, 'v', kvHeads * headDim, cells, layer);
+  const valueElements = build.flashAttention ? kvHeads * headDim : widestValues(build);
+  const v = cache(build, 'v', valueElements, cells, layer);
   const keys = view(k, [headDim, kvHeads, cells, streams]);
   if (build.flashAttention) return { k, v, keys, values: view(v, [headDim, kvHeads, cells, streams]) };
   const head = rowSize(kvTypeV, cells);
-  const strides = [
-    rowSize(kvTypeV, 1),
-    scaled(head, headDim),
-    head,
-    scaled(head, headDim * kvHeads),
-  ] as const;
+  const strides = [rowSize(kvTypeV, 1), scaled(head, headDim), head, scaled(head, valueElements)] as const;
   return { k, v, keys, values: view(v, [cells, kvHeads, headDim, streams], strides) };
 }
 
@@ -162,10 +175,16 @@ export function storeRows(build: Build, into: Tensor, a: Tensor, ids: Tensor): T
   return setRows(target, rows, ids);
 }
 
-/** One element a row, into values that lie transposed. */
-function storeElements(into: Tensor, v: Tensor, { valueIndices }: CacheInputs): Tensor {
-  const rows = reshape(v, [times(v.ne[0], v.ne[1]), v.ne[2]]);
-  return setRows(reshape(into, [1, elementsOf(into)]), reshape(rows, [1, elementsOf(rows)]), valueIndices);
+/** `src/llama-kv-cache.cpp:cpy_v`. */
+const storeValues = (build: Build, into: Tensor, v: Tensor, ids: Tensor): Tensor =>
+  build.flashAttention ? storeRows(build, into, v, ids) : storeElements(into, v, ids);
+
+/** One element a row, into values that lie transposed and are as wide as those of the widest layer. */
+function storeElements(into: Tensor, v: Tensor, ids: Tensor): Tensor {
+  const own = reshape(v, [times(v.ne[0], v.ne[1]), v.ne[2]]);
+  const width = into.ne[0] as number;
+  const rows = (own.ne[0] as number) < width ? pad(own, width) : own;
+  return setRows(reshape(into, [1, elementsOf(into)]), reshape(rows, [1, elementsOf(rows)]), ids);
 }
 
 export interface HeadSources extends States {
