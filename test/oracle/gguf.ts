@@ -7,7 +7,8 @@ export interface Float {
   readonly float: number;
 }
 
-export type MetadataValue = number | boolean | string | Float | readonly number[];
+type Single = number | boolean | string | Float;
+export type MetadataValue = Single | readonly Single[];
 export type Metadata = Readonly<Record<string, MetadataValue>>;
 
 export interface FileTensor {
@@ -50,7 +51,7 @@ export const GGML_TYPE_IDS: Readonly<Record<GgmlType, number>> = {
 };
 
 /** `ggml/include/gguf.h:gguf_type`. */
-const KINDS = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 };
+const KINDS = { uint32: 4, float32: 6, bool: 7, string: 8, array: 9 };
 
 const VERSION = 3;
 const ALIGNMENT = 32;
@@ -99,16 +100,23 @@ function placed(tensors: readonly FileTensor[]): { infos: Buffer[]; dataBytes: n
 const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 function typed(value: MetadataValue): Buffer {
-  if (typeof value === 'string') return Buffer.concat([uint32(KINDS.string), text(value)]);
-  if (typeof value === 'boolean') return Buffer.concat([uint32(KINDS.bool), Buffer.from([Number(value)])]);
-  if (typeof value === 'number') return Buffer.concat([uint32(KINDS.uint32), uint32(value)]);
-  if ('float' in value) return Buffer.concat([uint32(KINDS.float32), float32(value.float)]);
-  return Buffer.concat([
-    uint32(KINDS.array),
-    uint32(KINDS.int32),
-    uint64(value.length),
-    ...value.map(uint32),
-  ]);
+  if (!isList(value)) return Buffer.concat([uint32(KINDS[kindOf(value)]), plain(value)]);
+  const kind = KINDS[kindOf(value[0] ?? 0)];
+  return Buffer.concat([uint32(KINDS.array), uint32(kind), uint64(value.length), ...value.map(plain)]);
+}
+
+const isList = (value: MetadataValue): value is readonly Single[] => Array.isArray(value);
+
+function kindOf(value: Single): keyof typeof KINDS {
+  if (typeof value === 'string') return 'string';
+  if (typeof value === 'boolean') return 'bool';
+  return typeof value === 'number' ? 'uint32' : 'float32';
+}
+
+function plain(value: Single): Buffer {
+  if (typeof value === 'string') return text(value);
+  if (typeof value === 'boolean') return Buffer.from([Number(value)]);
+  return typeof value === 'number' ? uint32(value) : float32(value.float);
 }
 
 function text(value: string): Buffer {

@@ -20,6 +20,7 @@ interface Spec {
 const float = (value: number): Float => ({ float: value });
 
 /** `src/llama-hparams.h:llama_expert_gating_func_type`. */
+const SOFTMAX = 1;
 const SIGMOID = 2;
 
 /**
@@ -97,9 +98,9 @@ function ropeKeys({ architecture: { rope }, block }: Spec): Metadata {
   return {
     ...(rope && { 'rope.freq_base': float(rope.theta) }),
     ...(dim && { 'rope.dimension_count': dim }),
-    // The scaling of Llama 3 is a tensor of the file.
+    // The scaling of Llama 3 is a tensor of the file; a dynamic one is not converted.
     ...(scaling &&
-      scaling.kind !== 'llama3' && {
+      !['llama3', 'dynamic'].includes(scaling.kind) && {
         'rope.scaling.type': scaling.kind,
         'rope.scaling.factor': float(scaling.factor),
         ...(scaling.originalTokens && { 'rope.scaling.original_context_length': scaling.originalTokens }),
@@ -145,22 +146,117 @@ function recurrentKeys({ block }: Spec): Metadata {
   };
 }
 
+const SIGMOID_SCALED: Metadata = {
+  expert_gating_func: SIGMOID,
+  expert_weights_norm: true,
+  expert_weights_scale: float(2.5),
+};
+
+/** Granite's factors. */
+const GRANITE: Metadata = {
+  'attention.scale': float(0.0078125),
+  embedding_scale: float(12),
+  residual_scale: float(0.22),
+  logit_scale: float(16),
+};
+
+/** Rope over time, height and width. */
+const SECTIONS: Metadata = { 'rope.dimension_sections': [16, 24, 24, 0] };
+
+/** DeepSeek's experts behind latent attention that an indexer helps. */
+function indexed(spec: Spec): Metadata {
+  const indexer = spec.block('indexer')!;
+  return {
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    expert_shared_count: sharedCount(spec),
+    ...SIGMOID_SCALED,
+    ...nextnLayers(spec, true),
+    'attention.indexer.head_count': indexer.heads,
+    'attention.indexer.key_length': indexer.headDim,
+    'attention.indexer.top_k': indexer.chosenTokens ?? 0,
+  };
+}
+
 /** What an architecture reads beside the usual keys: `src/models/*.cpp:load_arch_hparams`. */
 const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
+  mistral3: ({ architecture }) =>
+    architecture.rope?.scaling?.kind === 'yarn' ? { 'attention.temperature_scale': float(0.1) } : {},
+  gemma2: () => ({ attn_logit_softcapping: float(50), final_logit_softcapping: float(30) }),
+  olmo2: ({ layers }) => ({ 'attention.sliding_window_pattern': layers.map(hasWindow) }),
+  granite: () => GRANITE,
+  'command-r': layerNorms,
+  cohere2: layerNorms,
+  apertus: ({ layers }) =>
+    Object.fromEntries(
+      ['alpha_n', 'alpha_p', 'beta', 'eps'].map((name) => [`xielu.${name}`, layers.map(() => float(0.5))]),
+    ),
+  qwen: ({ block }) => ({ feed_forward_length: 2 * block('dense')!.intermediateSize }),
+  qwen2vl: () => SECTIONS,
   llama4: (spec) => ({ interleave_moe_layer_step: firstLayerWith(spec, 'moe') + 1 }),
   qwen3next: (spec) => ({
     full_attention_interval: firstLayerWith(spec, 'full') + 1,
     ...sharedWidth(spec),
+  }),
+  qwen2moe: sharedWidth,
+  qwen3vlmoe: ({ architecture }) => ({
+    n_deepstack_layers:
+      architecture.towers?.vision?.tensors.find(({ name }) => name.startsWith('deepstack_mergers.'))?.count ??
+      0,
+    'rope.dimension_sections': [24, 20, 20, 0],
   }),
   qwen35: (spec) => qwen35(spec),
   qwen35moe: (spec) => ({ ...qwen35(spec), ...sharedWidth(spec) }),
   deepseek2: (spec) => ({
     leading_dense_block_count: firstLayerWith(spec, 'moe'),
     expert_shared_count: sharedCount(spec),
-    expert_gating_func: SIGMOID,
-    expert_weights_norm: true,
-    expert_weights_scale: float(2.5),
+    ...(spec.block('moe')?.routerCorrection
+      ? { expert_gating_func: SIGMOID, expert_weights_norm: true, expert_weights_scale: float(2.5) }
+      : { expert_gating_func: SOFTMAX, expert_weights_scale: float(16) }),
+    ...nextnLayers(spec, spec.architecture.type === 'glm4_moe_lite'),
     'rope.scaling.yarn_log_multiplier': float(0.1),
+  }),
+  deepseek32: indexed,
+  'glm-dsa': (spec) => ({
+    ...indexed(spec),
+    'attention.indexer.types': spec.layers.map((blocks) => blocks.some(({ kind }) => kind === 'indexer')),
+  }),
+  'ernie4_5-moe': (spec) => ({
+    interleave_moe_layer_step: 1,
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    ...sharedWidth(spec),
+  }),
+  granitemoe: (spec) => ({ ...GRANITE, ...sharedWidth(spec) }),
+  'hunyuan-moe': sharedWidth,
+  bailingmoe: (spec) => ({
+    expert_shared_count: sharedCount(spec),
+    expert_weights_scale: float(1),
+    expert_weights_norm: true,
+  }),
+  bailingmoe2: (spec) => ({
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    ...sharedWidth(spec),
+    expert_shared_count: 1,
+    ...SIGMOID_SCALED,
+    ...nextnLayers(spec, true),
+  }),
+  afmoe: (spec) => ({
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    expert_shared_count: sharedCount(spec),
+    ...SIGMOID_SCALED,
+  }),
+  laguna: (spec) => ({
+    'attention.head_count': spec.layers.map(queryHeads),
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    ...sharedWidth(spec),
+    ...SIGMOID_SCALED,
+    'rope.dimension_count_swa': spec.block('sliding')?.headDim ?? 0,
+  }),
+  'exaone-moe': (spec) => ({
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    ...sharedWidth(spec),
+    ...SIGMOID_SCALED,
+    ...windowPattern(spec),
+    ...nextnLayers(spec, true),
   }),
   glm4moe: (spec) => ({
     leading_dense_block_count: firstLayerWith(spec, 'moe'),
@@ -168,21 +264,26 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     expert_gating_func: SIGMOID,
     expert_weights_norm: true,
     expert_weights_scale: float(1),
-    nextn_predict_layers: spec.architecture.mtp?.modules ?? 0,
+    ...nextnLayers(spec, true),
   }),
   gemma4,
   'minimax-m2': () => ({ expert_gating_func: SIGMOID }),
   granitehybrid: (spec) => ({
     'attention.head_count_kv': spec.layers.map(keyValueHeads),
-    'attention.scale': float(0.0078125),
-    embedding_scale: float(12),
-    residual_scale: float(0.22),
-    logit_scale: float(16),
+    ...GRANITE,
     'rope.scaling.finetuned': spec.architecture.rope !== undefined,
     ...sharedWidth(spec),
   }),
 };
 
+const hasWindow = (blocks: readonly Block[]): boolean => blocks.some(({ kind }) => kind === 'sliding');
+
+function layerNorms({ architecture }: Spec): Metadata {
+  return {
+    'attention.layer_norm_epsilon': float(architecture.norm.epsilon),
+    logit_scale: float(0.0625),
+  };
+}
 const qwen35 = (spec: Spec): Metadata => ({
   full_attention_interval: firstLayerWith(spec, 'full') + 1,
   nextn_predict_layers: spec.architecture.mtp?.modules ?? 0,
@@ -214,9 +315,25 @@ const isAttention = (one: Block): one is BlockOf<'full' | 'sliding'> =>
 const firstLayerWith = ({ layers }: Spec, kind: Kind): number =>
   layers.findIndex((blocks) => blocks.some((block) => block.kind === kind));
 
+function queryHeads(blocks: readonly Block[]): number {
+  const attention = blocks.find((block) => 'kvHeads' in block);
+  return attention && 'heads' in attention ? attention.heads : 0;
+}
+
 function keyValueHeads(blocks: readonly Block[]): number {
   const attention = blocks.find((block) => block.kind === 'full');
   return attention?.kvHeads ?? 0;
+}
+
+function nextnLayers({ architecture }: Spec, keeps: boolean): Metadata {
+  return keeps && architecture.mtp ? { nextn_predict_layers: architecture.mtp.modules } : {};
+}
+
+/** Which layers have a window, those for multi-token prediction included. */
+function windowPattern({ layers, architecture: { mtp } }: Spec): Metadata {
+  const windowed = layers.map((blocks) => blocks.some(({ kind }) => kind === 'sliding'));
+  const rest = new Array<boolean>(mtp?.modules ?? 0).fill(false);
+  return { 'attention.sliding_window_pattern': [...windowed, ...rest] };
 }
 
 function sharedWidth({ block }: Spec): Metadata {

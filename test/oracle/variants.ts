@@ -8,6 +8,7 @@ type Attention = BlockOf<'full' | 'sliding' | 'chunked'>;
 /** What all blocks of a variant share. */
 interface Shape {
   readonly hiddenSize: number;
+  readonly queryRank: number;
   readonly heads: Pick<Attention, 'heads' | 'kvHeads' | 'headDim'>;
   readonly window: number;
   readonly extras: Extras;
@@ -18,6 +19,7 @@ interface Extras {
   readonly tiedEmbeddings?: true;
   readonly bias?: 'qkv' | 'qkvo';
   readonly qkNorm?: 'head';
+  readonly denseBias?: true;
   /** Heads of full layers are so many times as wide as those with a window, and in other groups. */
   readonly fullTimes?: number;
 }
@@ -29,13 +31,15 @@ interface Extras {
  */
 export function drawVariant(random: Random, model: Model): Omit<Model, 'id'> {
   const { architecture } = model;
+  const heads = drawHeads(random);
   const shape: Shape = {
-    hiddenSize: 64 * random.scaled(4, 128),
-    heads: drawHeads(random),
+    hiddenSize: SQUARE.has(architecture.type) ? heads.heads * heads.headDim : 64 * random.scaled(4, 128),
+    heads,
+    queryRank: 64 * random.whole(1, 24),
     window: random.scaled(16, 8192),
     extras: EXTRAS[architecture.type]?.(random) ?? {},
   };
-  const { tiedEmbeddings: _, mtp, vision: __, towers: ___, ...kept } = relaid(random, architecture);
+  const { tiedEmbeddings: _, mtp, vision: __, ...kept } = relaid(random, architecture);
   const vocabSize = (architecture.paddingRows ?? 0) + random.scaled(256, 300_000);
   return {
     name: `A variant of ${model.name}`,
@@ -45,7 +49,7 @@ export function drawVariant(random: Random, model: Model): Omit<Model, 'id'> {
       hiddenSize: shape.hiddenSize,
       vocabSize,
       ...(kept.layerEmbedding && { layerEmbedding: { ...kept.layerEmbedding, vocabSize } }),
-      ...((shape.extras.tiedEmbeddings ?? architecture.type === 'gemma3') && { tiedEmbeddings: true }),
+      ...((shape.extras.tiedEmbeddings ?? TIED.has(architecture.type)) && { tiedEmbeddings: true }),
       ...(kept.rope && { rope: ropeOf(kept.rope, shape) }),
       blocks: Object.fromEntries(
         Object.entries(kept.blocks).map(([name, block]) => [name, redrawn(random, block, shape)]),
@@ -59,16 +63,49 @@ export function drawVariant(random: Random, model: Model): Omit<Model, 'id'> {
   };
 }
 
+/** Architectures whose embedding is always the output matrix. */
+const TIED = new Set(['gemma', 'gemma2', 'gemma3', 'gemma3_text', 'cohere', 'cohere2']);
+
+/** Architectures whose queries are as wide as the hidden state. */
+const SQUARE = new Set([
+  ...['qwen', 'qwen2', 'qwen2_vl', 'qwen2_5_vl', 'phi3', 'olmo2', 'olmo3', 'granite', 'cohere', 'cohere2'],
+  ...['internlm2', 'baichuan', 'chatglm', 'qwen2_moe', 'olmoe', 'bailing_moe_v2'],
+]);
+
 const tied = (random: Random): Extras => (random.chance(0.3) ? { tiedEmbeddings: true } : {});
+
+const biasedOrTied = (random: Random): Extras => ({
+  ...tied(random),
+  ...(random.chance(0.5) && { bias: 'qkv' }),
+});
+
+const likeLlama = (random: Random): Extras => ({
+  ...tied(random),
+  ...(random.chance(0.3) && { bias: random.pick(['qkv', 'qkvo']) }),
+  ...(random.chance(0.3) && { denseBias: true }),
+});
 
 /** What `src/models/*.cpp:load_arch_tensors` does not require, by the type of the config. */
 const EXTRAS: Readonly<Record<string, (random: Random) => Extras>> = {
-  llama: (random) => ({ ...tied(random), ...(random.chance(0.3) && { bias: random.pick(['qkv', 'qkvo']) }) }),
+  llama: likeLlama,
+  mistral: likeLlama,
+  ministral3: likeLlama,
+  mistral3: likeLlama,
   mixtral: tied,
   llama4: tied,
   qwen3: tied,
   qwen3_moe: tied,
   qwen3_next: tied,
+  qwen2: tied,
+  qwen2_vl: tied,
+  qwen2_5_vl: tied,
+  glm4: biasedOrTied,
+  phi3: tied,
+  granite: likeLlama,
+  seed_oss: biasedOrTied,
+  ernie4_5: tied,
+  exaone: tied,
+  chatglm: biasedOrTied,
   qwen3_5: tied,
   qwen3_5_text: tied,
   qwen3_5_moe: tied,
@@ -76,6 +113,19 @@ const EXTRAS: Readonly<Record<string, (random: Random) => Extras>> = {
   glm4_moe: (random) => ({ ...tied(random), ...(random.chance(0.5) && { qkNorm: 'head' }) }),
   gemma4: (random) => ({ ...tied(random), fullTimes: random.pick([1, 2]) }),
   granitemoehybrid: tied,
+  qwen3_vl_moe: tied,
+  deepseek_v2: tied,
+  deepseek_v32: tied,
+  glm_moe_dsa: tied,
+  glm4_moe_lite: tied,
+  ernie4_5_moe: biasedOrTied,
+  granitemoe: (random) => ({
+    ...tied(random),
+    ...(random.chance(0.3) && { bias: random.pick(['qkv', 'qkvo']) }),
+  }),
+  hunyuan_v1_moe: biasedOrTied,
+  afmoe: tied,
+  laguna: tied,
 };
 
 /** The architecture with its layers in another order, where the engine reads that order from the file. */
@@ -93,6 +143,11 @@ const relaidQwen: Relay = (random, architecture) => {
 };
 
 const RELAID: Readonly<Record<string, Relay>> = {
+  afmoe: (_, architecture) => {
+    const turn = (feedForward: string) =>
+      ['local', 'local', 'local', 'attention'].map((mixer) => [mixer, feedForward]);
+    return { ...architecture, layers: [{ pattern: turn('dense') }, { repeat: 5, pattern: turn('moe') }] };
+  },
   qwen3_next: relaidQwen,
   qwen3_5: relaidQwen,
   qwen3_5_text: relaidQwen,
@@ -124,6 +179,7 @@ function drawHeads(random: Random): Shape['heads'] {
   };
 }
 
+/** As many heads of queries, of another width and in other groups; the same in every layer of the kind. */
 const otherHeads = (times: number, { heads, kvHeads, headDim }: Shape['heads']): Partial<Shape['heads']> => ({
   kvHeads: heads % 2 === 0 ? heads / 2 : kvHeads,
   headDim: times * headDim,
@@ -133,11 +189,15 @@ function ropeOf(rope: NonNullable<Architecture['rope']>, { heads }: Shape): Arch
   return rope.dim ? { ...rope, dim: heads.headDim / 2 } : rope;
 }
 
-/** Some layers; with 26 or 27 of them, latent attention is read as that of a smaller family. */
+/** The engine's last layer cannot be one that adds a part of a wider embedding. */
+const AFTER_DEEPSTACK = 4;
+
+/** Some layers; with 26 or 27 of them, latent attention is that without a rank for queries, and only with them. */
 function repeatsOf(random: Random, architecture: Architecture, run: Architecture['layers'][number]): number {
   const most = Math.min(run.repeat ?? 1, Math.ceil(24 / run.pattern.length));
-  const latent = Object.values(architecture.blocks).some(({ kind }) => kind === 'latent');
-  return latent ? random.scaled(1, Math.min(most, 12)) : random.scaled(1, most);
+  const latent = Object.values(architecture.blocks).find(({ kind }) => kind === 'latent');
+  if (!latent) return random.scaled(Math.min(most, architecture.towers ? AFTER_DEEPSTACK : 1), most);
+  return 'queryRank' in latent ? random.scaled(1, Math.min(most, 12)) : (run.repeat ?? 1);
 }
 
 type Redraw<K extends Block['kind']> = (random: Random, block: BlockOf<K>, shape: Shape) => BlockOf<K>;
@@ -150,17 +210,29 @@ const REDRAWS: { readonly [K in Block['kind']]?: Redraw<K> } = {
     ...(extras.fullTimes && otherHeads(extras.fullTimes, heads)),
     ...attentionExtras(extras),
   }),
-  sliding: (_, block, { heads, window }) => ({ ...block, ...heads, window }),
+  sliding: (_, block, { heads, extras, window }) => ({
+    ...block,
+    ...heads,
+    ...attentionExtras(extras),
+    window,
+  }),
   // The window of chunked layers is built into the engine.
   chunked: (_, block, { heads }) => ({ ...block, ...heads }),
-  latent: (random, block) => ({
+  latent: (random, block, { queryRank }) => ({
     ...block,
     heads: random.whole(1, 64),
-    queryRank: 64 * random.whole(1, 24),
+    ...(block.queryRank && { queryRank }),
     kvRank: 64 * random.whole(1, 10),
     nopeDim: 32 * random.whole(1, 6),
     ropeDim: random.pick([32, 64]),
     valueDim: 32 * random.whole(1, 6),
+  }),
+  indexer: (random, block, { queryRank }) => ({
+    ...block,
+    ...(block.queryRank && { queryRank }),
+    heads: random.whole(1, 64),
+    headDim: random.pick([64, 128]),
+    chosenTokens: random.scaled(1, 8192),
   }),
   gatedDeltaNet: (random, block) => {
     const keyHeads = random.whole(1, 16);
@@ -172,7 +244,11 @@ const REDRAWS: { readonly [K in Block['kind']]?: Redraw<K> } = {
     const headDim = random.pick([32, 64]);
     return { ...block, headDim, heads: (2 * hiddenSize) / headDim, stateDim: random.pick([64, 128]) };
   },
-  dense: (random, block) => ({ ...block, intermediateSize: 32 * random.scaled(4, 900) }),
+  dense: (random, block, { extras }) => ({
+    ...block,
+    intermediateSize: 32 * random.scaled(4, 900),
+    ...(extras.denseBias && { bias: true }),
+  }),
   moe: drawExperts,
 };
 

@@ -39,6 +39,9 @@ const TYPES: Readonly<Record<string, string>> = {
   Gemma4ForCausalLM: 'gemma4_text',
 };
 
+/** Classes that share the `model_type` of a first generation, and the type that a spec of theirs gets. */
+const SECOND_GENERATIONS: Readonly<Record<string, string>> = { BailingMoeV2ForCausalLM: 'bailing_moe_v2' };
+
 /** Types whose class is named after a relative. */
 const RELATIVES: Readonly<Record<string, string>> = { kimi_k2: 'deepseek_v3', deepseek_ref: 'deepseek_v4' };
 
@@ -62,7 +65,7 @@ export function adapterOf(config: Fields): { type: string; adapter: Adapter } {
     return { type, adapter: ADAPTERS[byClass]! };
   }
   const adapter = Object.hasOwn(ADAPTERS, type) ? ADAPTERS[type]! : plainDecoder(type);
-  return { type, adapter };
+  return { type: SECOND_GENERATIONS[architecture ?? ''] ?? type, adapter };
 }
 
 const hasHead = (architecture: string): boolean =>

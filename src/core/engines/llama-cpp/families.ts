@@ -2,54 +2,249 @@
 export interface Family {
   /** Name of the norm in front of the feed-forward. */
   readonly ffnNorm?: 'post_attention_norm';
+  /** Where norms stand, if not in front of every block alone. */
+  readonly norms?: 'sandwich' | 'post';
   /** Window of chunked layers, whatever the model's file says. */
   readonly chunkWindow?: number;
-  /** Layers for multi-token prediction stay in the file; they are not loaded. */
-  readonly keepsMtp?: true;
+  /**
+   * What becomes of windows: the file lists the layers that have one, or every n-th layer sees everything whatever the
+   * config says, or nobody reads them and all layers see everything. Absent: the architecture has none.
+   */
+  readonly windows?: 'listed' | 'ignored' | number;
+  /** Of every n layers it is the first that sees everything, not the last. */
+  readonly seesAllFirst?: true;
+  /** Layers for multi-token prediction stay in the file, of all models or of those types; they are not loaded. */
+  readonly keepsMtp?: true | readonly string[];
+  /** Tensors of those layers that are loaded nonetheless: the loader does not skip them. */
+  readonly loadsOfMtp?: readonly string[];
+  /** All layers have an indexer, or the first and some others; absent: none. */
+  readonly indexers?: 'everywhere' | 'shared';
+  /** Queries come without a low rank in a stack of so many layers and a vocabulary of such a size, and only there. */
+  readonly plainQueries?: (layers: number, vocabSize: number) => boolean;
   /** The file says key-value heads layer by layer, so that a layer without attention has none. */
   readonly headsPerLayer?: true;
   /** Two matrices, not one, say how far a delta net writes its state and how much of it stays. */
   readonly partsBetaAlpha?: true;
-  /** Fields of blocks and of the model that only some architectures read, and this one does. */
-  readonly reads?: readonly string[];
-  /** Gates and ups of the experts are one stack. */
-  readonly fusesGateUp?: true;
-  /** Keys and values that a layer has but never uses, since it shares those of an earlier one, are in the file. */
-  readonly keepsSharedKv?: true;
+  /** Experts stand beside a feed-forward, and router and experts have scales. */
+  readonly scaledExperts?: true;
+  /** Layers may share the cache of an earlier one; the keys and values that they have but never use are in the file. */
+  readonly sharesKv?: true;
+  /** Keys may serve as values. */
+  readonly valuesFromKeys?: true;
+  /** A second table joins every layer, where the model has one. */
+  readonly layerEmbedding?: true;
   /** The loader makes the output before the embedding: a tied one is there twice, wherever it lies. */
   readonly tiesTwice?: true;
   /** Each layer ends with a factor of its own. */
   readonly scalesLayers?: true;
-  /** The file has factors of rope that layers without a window use. */
-  readonly hasRopeFactors?: true;
   /** The architecture whose type switch calls 80 layers of grouped-query attention "70B". */
   readonly has70b?: true;
+  /** Matrices that the file holds as one. */
+  readonly fused?: readonly ('qkv' | 'gateUp' | 'expertsGateUp')[];
+  /** Biases that are read beside those of queries, keys and values. */
+  readonly biases?: readonly ('attentionOutput' | 'feedForward')[];
+  readonly qkNorm?: 'head' | 'width';
+  /** The feed-forward has up and down alone. */
+  readonly ungated?: true;
+  /** Attention and feed-forward run side by side. */
+  readonly parallel?: true;
+  /** Rope scaling whose factors are tensors of the file; `proportional` has them always, for layers without a window. */
+  readonly ropeFactors?: 'llama3' | 'longrope' | 'proportional';
+  /** Rope only in a stack of so many layers. */
+  readonly ropeOnlyWithLayers?: number;
+  /** A gate on the output of attention: joint with the queries, a matrix as wide as them, or one row a head. */
+  readonly outputGates?: readonly ('joint' | 'wide' | 'head')[];
+  /** Keys are as wide as the hidden state too: every head has its own. */
+  readonly squareKeys?: true;
+  /** Values may be narrower or wider than keys. */
+  readonly valueDims?: true;
+  /** Attention may fall into a learned logit. */
+  readonly sinks?: true;
+  /** Name of the last norm of a layer for multi-token prediction. */
+  readonly mtpNorm?: 'layer_output_norm';
+  /** All queries together are as wide as the hidden state. */
+  readonly squareQueries?: true;
+  /** Layers without experts: there are none, or they stand in front of all others. */
+  readonly experts?: 'everywhere' | 'afterPlain';
+  /**
+   * The expert that all tokens visit: with a gate, as wide as a number of routed ones that the file says, of any width,
+   * or of any width where there is one. Absent: none.
+   */
+  readonly sharedExpert?: 'gated' | 'counted' | 'plain' | 'maybe';
+  /** The choice of experts may be corrected. */
+  readonly corrects?: true;
+  /** The embedding is the output matrix, even where the model has one (`dropped`), or it never is. */
+  readonly head?: 'tied' | 'dropped' | 'own';
 }
+
+/** Llama and who is loaded as it is. */
+const LLAMA = { biases: ['attentionOutput', 'feedForward'], ropeFactors: 'llama3' } as const;
+
+/** `src/models/deepseek2.cpp:load_arch_hparams`. */
+const isLite = (layers: number, vocabSize: number): boolean =>
+  layers === 26 || layers === 27 || (layers === 48 && vocabSize === 128_256);
 
 /**
  * Every architecture of llama.cpp v0.5.0 that is planned, under the engine's own name.
  * Sources: `src/models/<name>.cpp:load_arch_hparams, load_arch_tensors`, `conversion/*.py`.
  */
 export const FAMILIES: Record<string, Family> = {
-  llama: { has70b: true },
-  llama4: { chunkWindow: 8192 },
-  qwen3: {},
-  qwen3moe: {},
-  qwen3next: { ffnNorm: 'post_attention_norm' },
-  qwen35: { ffnNorm: 'post_attention_norm', keepsMtp: true, partsBetaAlpha: true },
-  qwen35moe: { ffnNorm: 'post_attention_norm', keepsMtp: true, partsBetaAlpha: true },
-  'gpt-oss': { ffnNorm: 'post_attention_norm' },
-  deepseek2: {},
-  glm4moe: { ffnNorm: 'post_attention_norm', keepsMtp: true },
-  gemma3: {},
-  gemma4: {
-    reads: ['valueIsKey', 'sharedKv', 'routerScales', 'layerEmbedding'],
-    fusesGateUp: true,
-    keepsSharedKv: true,
-    tiesTwice: true,
-    scalesLayers: true,
-    hasRopeFactors: true,
+  llama: { ...LLAMA, has70b: true, windows: 'ignored' },
+  llama4: { chunkWindow: 8192, ropeFactors: 'llama3', sharedExpert: 'counted' },
+  mistral3: { ...LLAMA, windows: 'ignored' },
+  qwen2: { windows: 'ignored', squareQueries: true },
+  qwen3: { qkNorm: 'head', windows: 'ignored' },
+  qwen3moe: { qkNorm: 'head', windows: 'ignored', experts: 'everywhere' },
+  qwen3next: {
+    ffnNorm: 'post_attention_norm',
+    qkNorm: 'head',
+    outputGates: ['joint'],
+    experts: 'everywhere',
+    sharedExpert: 'gated',
   },
-  'minimax-m2': {},
-  granitehybrid: { headsPerLayer: true },
+  qwen35: {
+    ffnNorm: 'post_attention_norm',
+    qkNorm: 'head',
+    keepsMtp: true,
+    partsBetaAlpha: true,
+    outputGates: ['joint'],
+  },
+  qwen35moe: {
+    ffnNorm: 'post_attention_norm',
+    qkNorm: 'head',
+    keepsMtp: true,
+    partsBetaAlpha: true,
+    outputGates: ['joint'],
+    experts: 'everywhere',
+    sharedExpert: 'gated',
+  },
+  'gpt-oss': { ffnNorm: 'post_attention_norm', biases: ['attentionOutput'], windows: 2, sinks: true },
+  deepseek2: {
+    keepsMtp: ['glm4_moe_lite'],
+    plainQueries: isLite,
+    experts: 'afterPlain',
+    sharedExpert: 'counted',
+    corrects: true,
+  },
+  deepseek32: {
+    keepsMtp: true,
+    loadsOfMtp: ['exp_probs_b.bias'],
+    indexers: 'everywhere',
+    plainQueries: () => false,
+    experts: 'afterPlain',
+    sharedExpert: 'counted',
+    corrects: true,
+  },
+  'glm-dsa': {
+    keepsMtp: true,
+    loadsOfMtp: ['exp_probs_b.bias'],
+    indexers: 'shared',
+    plainQueries: () => false,
+    experts: 'afterPlain',
+    sharedExpert: 'counted',
+    corrects: true,
+  },
+  glm4: { norms: 'sandwich', fused: ['gateUp'] },
+  glm4moe: {
+    ffnNorm: 'post_attention_norm',
+    qkNorm: 'head',
+    keepsMtp: true,
+    experts: 'afterPlain',
+    sharedExpert: 'maybe',
+    corrects: true,
+  },
+  gemma: { head: 'dropped' },
+  gemma2: { norms: 'sandwich', windows: 2, head: 'dropped' },
+  gemma3: { norms: 'sandwich', qkNorm: 'head', windows: 6 },
+  gemma4: {
+    norms: 'sandwich',
+    qkNorm: 'head',
+    windows: 'listed',
+    ropeFactors: 'proportional',
+    sharesKv: true,
+    valuesFromKeys: true,
+    layerEmbedding: true,
+    fused: ['expertsGateUp'],
+    scaledExperts: true,
+    scalesLayers: true,
+    tiesTwice: true,
+  },
+  phi3: { fused: ['qkv', 'gateUp'], windows: 'ignored', ropeFactors: 'longrope', squareQueries: true },
+  olmo2: { norms: 'post', qkNorm: 'width', windows: 'listed', squareQueries: true, head: 'own' },
+  granite: { ...LLAMA, squareQueries: true },
+  'command-r': { parallel: true, squareQueries: true, head: 'tied' },
+  cohere2: { parallel: true, windows: 4, squareQueries: true, head: 'tied' },
+  seed_oss: { ffnNorm: 'post_attention_norm' },
+  ernie4_5: {},
+  apertus: {
+    biases: ['attentionOutput'],
+    qkNorm: 'head',
+    ungated: true,
+    ropeFactors: 'llama3',
+    head: 'own',
+  },
+  exaone: { ropeFactors: 'llama3' },
+  internlm2: { squareQueries: true, head: 'own' },
+  qwen2vl: { windows: 'ignored', squareQueries: true },
+  baichuan: { ropeOnlyWithLayers: 32, squareQueries: true, head: 'own' },
+  chatglm: { fused: ['qkv', 'gateUp'], squareQueries: true },
+  qwen: { fused: ['qkv'], squareQueries: true, head: 'own' },
+  'minimax-m2': { qkNorm: 'width', experts: 'everywhere', corrects: true },
+  granitehybrid: { headsPerLayer: true, biases: ['attentionOutput', 'feedForward'], sharedExpert: 'maybe' },
+  qwen2moe: {
+    windows: 'ignored',
+    squareQueries: true,
+    head: 'own',
+    experts: 'everywhere',
+    sharedExpert: 'gated',
+  },
+  qwen3vlmoe: { qkNorm: 'head', windows: 'ignored', experts: 'everywhere' },
+  'ernie4_5-moe': {
+    biases: ['attentionOutput'],
+    experts: 'afterPlain',
+    sharedExpert: 'maybe',
+    corrects: true,
+  },
+  granitemoe: { ...LLAMA, experts: 'everywhere', sharedExpert: 'maybe' },
+  olmoe: { qkNorm: 'width', squareQueries: true, squareKeys: true, head: 'own', experts: 'everywhere' },
+  'hunyuan-moe': { qkNorm: 'head', experts: 'everywhere', sharedExpert: 'plain' },
+  bailingmoe: { head: 'own', experts: 'everywhere', sharedExpert: 'counted' },
+  bailingmoe2: {
+    qkNorm: 'head',
+    squareQueries: true,
+    head: 'own',
+    fused: ['qkv'],
+    keepsMtp: true,
+    mtpNorm: 'layer_output_norm',
+    experts: 'afterPlain',
+    sharedExpert: 'plain',
+    corrects: true,
+  },
+  'exaone-moe': {
+    qkNorm: 'head',
+    windows: 'listed',
+    head: 'own',
+    keepsMtp: true,
+    experts: 'afterPlain',
+    sharedExpert: 'plain',
+    corrects: true,
+  },
+  afmoe: {
+    norms: 'sandwich',
+    qkNorm: 'head',
+    windows: 4,
+    outputGates: ['wide'],
+    experts: 'afterPlain',
+    sharedExpert: 'counted',
+    corrects: true,
+  },
+  laguna: {
+    qkNorm: 'head',
+    windows: 4,
+    seesAllFirst: true,
+    outputGates: ['wide', 'head'],
+    experts: 'afterPlain',
+    sharedExpert: 'plain',
+    corrects: true,
+  },
 };

@@ -1,8 +1,21 @@
 import { InputError } from '../../../errors.js';
 import type { Architecture, Block } from '../../../schema/model.js';
+import { type Steps, stackOf } from '../../tensors/stack.js';
 import type { Family } from './families.js';
 
-const ATTENTION = ['heads', 'kvHeads', 'headDim', 'bias', 'qkNorm', 'sinks', 'outputGate', 'rope'];
+const ATTENTION = [
+  'heads',
+  'kvHeads',
+  'headDim',
+  'valueDim',
+  'bias',
+  'qkNorm',
+  'sinks',
+  'outputGate',
+  'rope',
+  'valueIsKey',
+  'sharedKv',
+];
 
 /** Fields of each kind of block that the rules for this engine know; a kind that is not here is not known. */
 const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
@@ -10,49 +23,164 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
   sliding: [...ATTENTION, 'window'],
   chunked: [...ATTENTION, 'window'],
   latent: ['heads', 'queryRank', 'kvRank', 'nopeDim', 'ropeDim', 'valueDim'],
+  indexer: ['heads', 'headDim', 'queryRank', 'chosenTokens'],
   gatedDeltaNet: ['keyHeads', 'valueHeads', 'keyDim', 'valueDim', 'convKernel'],
   mamba2: ['heads', 'headDim', 'stateDim', 'groups', 'convKernel'],
-  dense: ['intermediateSize'],
-  moe: [...['experts', 'activeExperts', 'intermediateSize', 'bias', 'groups', 'routerCorrection', 'shared']],
-};
-
-/** Values of known fields that the rules do not know. */
-const UNKNOWN_VALUES: Readonly<Record<string, unknown>> = {
-  outputGate: 'head',
-  routerCorrection: 'trained',
-  sharedKv: 'keyNorm',
+  dense: ['intermediateSize', 'gate', 'bias', 'activationParameters'],
+  moe: [
+    ...[
+      'experts',
+      'activeExperts',
+      'intermediateSize',
+      'bias',
+      'groups',
+      'routerCorrection',
+      'routerScales',
+      'shared',
+    ],
+  ],
 };
 
 /** Fields of a whole model that the rules do not know. */
-const UNKNOWN_FIELDS = ['headBias', 'extraRows', 'layerEmbedding', 'residualStreams'] as const;
+const UNKNOWN_FIELDS = ['headBias', 'extraRows', 'residualStreams'] as const;
 
 /**
- * Refuses what a spec can say but the rules for this engine do not know: never a wrong number.
+ * Refuses what a spec can say but the rules for this engine do not know, or its loader does not take of an architecture:
+ * never a wrong number.
  *
  * @throws InputError `not-understood` naming the field
  */
-export function refuseUnknown(architecture: Architecture, { reads = [] }: Family): void {
-  for (const [name, block] of Object.entries(architecture.blocks)) refuseBlock(name, block, reads);
-  const { norm, rope, layerEmbedding } = architecture;
-  const strange = [
-    ...UNKNOWN_FIELDS.filter((field) => architecture[field] !== undefined && !reads.includes(field)),
-    ...(layerEmbedding && layerEmbedding.vocabSize !== architecture.vocabSize
-      ? ['layerEmbedding.vocabSize']
-      : []),
-    ...(norm.bias ? ['norm.bias'] : []),
-    ...(norm.placement === 'post' ? ['norm.placement post'] : []),
-    ...(rope?.scaling?.kind === 'longrope' ? ['rope.scaling longrope'] : []),
-  ];
-  if (strange[0]) refuse(strange[0]);
+export function refuseUnknown(architecture: Architecture, family: Family): void {
+  for (const [name, block] of Object.entries(architecture.blocks)) {
+    refuseBlock(name, block);
+    const strange = Object.entries(STRANGE_BLOCKS).find(([, isStrange]) =>
+      isStrange(block, family, architecture),
+    );
+    if (strange) refuse(`blocks.${name}.${strange[0]}`);
+  }
+  const strange =
+    UNKNOWN_FIELDS.find((field) => architecture[field] !== undefined) ??
+    Object.entries(STRANGE_MODELS).find(([, isStrange]) => isStrange(architecture, family))?.[0];
+  if (strange) refuse(strange);
 }
 
-function refuseBlock(name: string, block: Block, reads: readonly string[]): void {
+/** What a loader does not take of a block, by its field: `src/models/<name>.cpp:load_arch_tensors`. */
+const STRANGE_BLOCKS: Readonly<
+  Record<string, (block: Block, family: Family, architecture: Architecture) => boolean>
+> = {
+  'bias on the output': (block, { biases }) =>
+    'bias' in block && block.bias === 'qkvo' && !biases?.includes('attentionOutput'),
+  'bias of the feed-forward': (block, { biases }) =>
+    block.kind === 'dense' && block.bias === true && !biases?.includes('feedForward'),
+  gate: (block, { ungated = false }) => block.kind === 'dense' && (block.gate === false) !== ungated,
+  qkNorm: (block, { qkNorm }) => 'qkNorm' in block && block.qkNorm !== undefined && block.qkNorm !== qkNorm,
+  outputGate: (block, { outputGates = [] }) =>
+    'kvHeads' in block &&
+    'outputGate' in block &&
+    !outputGates.some((gate) => (gate === 'head') === (block.outputGate === 'head')),
+  'outputGate, which is missing': (block, { outputGates }) =>
+    'kvHeads' in block &&
+    block.kind !== 'cross' &&
+    outputGates !== undefined &&
+    block.outputGate === undefined,
+  valueDim: (block, { valueDims }) =>
+    'kvHeads' in block && 'valueDim' in block && block.valueDim !== block.headDim && !valueDims,
+  valueIsKey: (block, { valuesFromKeys }) => 'valueIsKey' in block && !valuesFromKeys,
+  sharedKv: (block, { sharesKv }) => 'sharedKv' in block && (block.sharedKv !== true || !sharesKv),
+  routerScales: (block, { scaledExperts = false }) =>
+    block.kind === 'moe' && (block.routerScales === true) !== scaledExperts,
+  sinks: (block, { sinks }) => 'kvHeads' in block && 'sinks' in block && !sinks,
+  'fewer key-value heads than heads': (block, { squareKeys }) =>
+    'kvHeads' in block && squareKeys === true && block.kvHeads !== block.heads,
+  shared: (block, { sharedExpert }) =>
+    block.kind === 'moe' && block.shared !== undefined && sharedExpert === undefined,
+  'shared, which is missing': (block, { sharedExpert }) =>
+    block.kind === 'moe' &&
+    block.shared === undefined &&
+    sharedExpert !== undefined &&
+    sharedExpert !== 'maybe',
+  'shared.gate': (block, { sharedExpert }) =>
+    block.kind === 'moe' &&
+    block.shared !== undefined &&
+    (block.shared.gate === true) !== (sharedExpert === 'gated'),
+  'shared of another width than some routed experts': (block, { sharedExpert }) =>
+    block.kind === 'moe' &&
+    sharedExpert === 'counted' &&
+    (block.shared?.intermediateSize ?? 0) % block.intermediateSize > 0,
+  routerCorrection: (block, { corrects }) =>
+    block.kind === 'moe' && block.routerCorrection !== undefined && !corrects,
+  queryRank: (block, { plainQueries }, architecture) =>
+    block.kind === 'latent' &&
+    plainQueries !== undefined &&
+    plainQueries(stackOf(architecture).length, architecture.vocabSize - (architecture.paddingRows ?? 0)) !==
+      (block.queryRank === undefined),
+  'queryRank and chosenTokens, which are missing': (block) =>
+    block.kind === 'indexer' && (block.queryRank === undefined || block.chosenTokens === undefined),
+  // The matrix that turns keys is as wide as they are, and `ggml_gen_hadamard` makes powers of two.
+  'headDim, which is no power of two': (block) =>
+    block.kind === 'indexer' && (block.headDim < 64 || !Number.isInteger(Math.log2(block.headDim))),
+  'queryRank, which is not that of the attention': (block, _, { blocks }) =>
+    block.kind === 'indexer' &&
+    Object.values(blocks).some((other) => other.kind === 'latent' && other.queryRank !== block.queryRank),
+  window: (block, { windows }) => block.kind === 'sliding' && windows === undefined,
+  'heads of another width than the hidden state': (block, { squareQueries }, { hiddenSize }) =>
+    squareQueries === true && 'kvHeads' in block && block.heads * block.headDim !== hiddenSize,
+};
+
+/** What a loader does not take of a whole model. */
+const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, family: Family) => boolean>> = {
+  'norm.bias': ({ norm }) => norm.bias === true,
+  'norm.placement': ({ norm }, { norms = 'pre' }) => (norm.placement ?? 'pre') !== norms,
+  'rope.scaling longrope': ({ rope }, { ropeFactors }) =>
+    rope?.scaling?.kind === 'longrope' && ropeFactors !== 'longrope',
+  'tiedEmbeddings false': ({ tiedEmbeddings }, { head }) => head === 'tied' && !tiedEmbeddings,
+  'tiedEmbeddings true': ({ tiedEmbeddings }, { head }) => head === 'own' && tiedEmbeddings === true,
+  layerEmbedding: ({ layerEmbedding, vocabSize }, family) =>
+    layerEmbedding !== undefined && !(family.layerEmbedding && layerEmbedding.vocabSize === vocabSize),
+  'experts without a feed-forward beside them': (architecture, { scaledExperts }) =>
+    stackOf(architecture).some((steps) =>
+      steps.some(
+        (step) => step.some(({ kind }) => kind === 'moe') && step.length > 1 !== (scaledExperts ?? false),
+      ),
+    ),
+  'blocks side by side': (architecture, { parallel = false }) =>
+    stackOf(architecture).some((steps) => (steps.length === 1) !== parallel),
+  'layers with an indexer, and without': (architecture, { indexers }) =>
+    !placesIndexers(stackOf(architecture), indexers),
+  'an order of windows of its own': hasOtherWindows,
+  'layers without experts': (architecture, { experts }) =>
+    experts !== undefined && !placesExperts(architecture, experts),
+};
+
+function placesIndexers(stack: readonly Steps[], indexers: Family['indexers']): boolean {
+  const has = stack.map((steps) => steps.flat().some(({ kind }) => kind === 'indexer'));
+  if (!indexers) return !has.includes(true);
+  return indexers === 'everywhere' ? !has.includes(false) : has[0] === true;
+}
+
+/** Whether layers without experts stand where they may. */
+function placesExperts(architecture: Architecture, experts: NonNullable<Family['experts']>): boolean {
+  const has = stackOf(architecture).map((steps) => steps.flat().some(({ kind }) => kind === 'moe'));
+  const first = experts === 'everywhere' ? 0 : has.indexOf(true);
+  return first >= 0 && has.every((moe, layer) => moe === layer >= first);
+}
+
+/** `src/llama-hparams.cpp:set_swa_pattern`. */
+function hasOtherWindows(architecture: Architecture, { windows, seesAllFirst }: Family): boolean {
+  if (typeof windows !== 'number') return false;
+  const sees = stackOf(architecture).map((steps) => steps.flat().every(({ kind }) => kind !== 'sliding'));
+  return (
+    sees.includes(false) &&
+    sees.some((all, layer) => all !== ((layer + (seesAllFirst ? 0 : 1)) % windows === 0))
+  );
+}
+
+function refuseBlock(name: string, block: Block): void {
   const known = FIELDS[block.kind];
   if (!known) refuse(`a block of kind ${block.kind}`);
   for (const [field, value] of Object.entries(block)) {
     if (field === 'kind' || value === undefined) continue;
-    if (!(known.includes(field) || reads.includes(field)) || UNKNOWN_VALUES[field] === value)
-      refuse(`blocks.${name}.${field} of kind ${block.kind}`);
+    if (!known.includes(field)) refuse(`blocks.${name}.${field} of kind ${block.kind}`);
   }
 }
 

@@ -9,6 +9,7 @@ import type { Programs } from './compute-replay/index.js';
 import { FAMILIES, type Family } from './families.js';
 import { refuseUnknown } from './known-blocks.js';
 import { type LawShape, lawShapeOf } from './law-shape.js';
+import { asLoaded } from './loaded.js';
 import { type GgufLayout, type GgufPiece, ggufLayout, type Place } from './tensors.js';
 
 /** Where a buffer lies decides its padding. */
@@ -46,6 +47,7 @@ export interface CacheClass {
 
 /** A model in one weight format, summed once so that a plan only subtracts. */
 export interface PreparedModel {
+  /** The model as the engine loads it. */
   readonly model: Model;
   readonly quant: Quant;
   /** Layers that run. */
@@ -108,9 +110,9 @@ export function prepare(
   quant: Quant,
   imatrix: boolean,
 ): PreparedModel {
-  const { architecture } = model;
   const family = FAMILIES[architectureName] ?? {};
-  refuseUnknown(architecture, family);
+  refuseUnknown(model.architecture, family);
+  const architecture = asLoaded(model.architecture, family);
   const stack = stackOf(architecture);
   const layout = ggufLayout(architecture, family);
   const layersAll = layout.layers.length + layout.skipped.length;
@@ -118,14 +120,14 @@ export function prepare(
   const loaded = file.layers.slice(0, stack.length);
   const blocks = [...new Set(stack.flat(2))];
   return {
-    model,
+    model: { ...model, architecture },
     quant,
     layers: stack.length,
     layersAll,
     vocabSize: architecture.vocabSize - (architecture.paddingRows ?? 0),
     tied: architecture.tiedEmbeddings === true,
     tiedTwice: architecture.tiedEmbeddings === true && family.tiesTwice === true,
-    roles: roleSums(loaded, layersAll),
+    roles: roleSums([...loaded, ...loadedOfMtp(file.layers.slice(stack.length), family)], layersAll),
     embedding: file.outside.find(({ name }) => name === 'token_embd.weight')!,
     placed: byPlace(file.outside),
     sharingUpTo: sharingLayers(stack, family, layersAll),
@@ -205,10 +207,10 @@ function byPlace(outside: readonly Sized[]): PreparedModel['placed'] {
 }
 
 /** Factors of rope are beside all layers, or beside those without a window alone: `load_arch_tensors`. */
-function sharingLayers(stack: readonly Steps[], { hasRopeFactors }: Family, layersAll: number): Int32Array {
+function sharingLayers(stack: readonly Steps[], { ropeFactors }: Family, layersAll: number): Int32Array {
   const upTo = new Int32Array(layersAll + 1);
   stack.forEach((steps, layer) => {
-    const shares = !hasRopeFactors || steps.flat().some(({ kind }) => kind === 'full');
+    const shares = ropeFactors !== 'proportional' || steps.flat().some(({ kind }) => kind === 'full');
     if (shares) upTo[layer + 1] = 1;
   });
   accumulate(upTo);
@@ -240,6 +242,9 @@ function groupOf(block: Block): number {
   if (block.kind === 'latent') return block.heads;
   return 'kvHeads' in block ? Math.floor(block.heads / block.kvHeads) : 0;
 }
+
+const loadedOfMtp = (layers: SizedFile['layers'], { loadsOfMtp = [] }: Family): SizedFile['layers'] =>
+  layers.map((tensors) => tensors.filter(({ name }) => loadsOfMtp.includes(name)));
 
 function roleSums(layers: SizedFile['layers'], layersAll: number): RoleSums[] {
   const byRole = new Map<Role, RoleSums>();
@@ -297,7 +302,9 @@ function cacheClasses(architecture: Architecture, family: Family, layersAll: num
 
 /** `src/llama-hparams.cpp:n_embd_v_gqa`. */
 function valueElementsOf(block: Block): number {
-  return 'kvHeads' in block && 'headDim' in block ? block.kvHeads * block.headDim : 0;
+  if (!('kvHeads' in block) || block.kind === 'cross') return 0;
+  const { kvHeads, headDim, valueDim = headDim } = block;
+  return kvHeads * valueDim;
 }
 
 function engineCache(block: Block, family: Family): KeptCache | undefined {

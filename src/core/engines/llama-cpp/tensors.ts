@@ -53,6 +53,7 @@ const NAMES: Record<string, string> = {
   'self_attn.q_proj': 'attn_q',
   'self_attn.k_proj': 'attn_k',
   'self_attn.v_proj': 'attn_v',
+  'self_attn.qkv_proj': 'attn_qkv',
   'self_attn.o_proj': 'attn_output',
   'self_attn.q_norm': 'attn_q_norm',
   'self_attn.k_norm': 'attn_k_norm',
@@ -62,6 +63,10 @@ const NAMES: Record<string, string> = {
   'self_attn.q_b_proj': 'attn_q_b',
   'self_attn.kv_a_proj_with_mqa': 'attn_kv_a_mqa',
   'self_attn.kv_a_layernorm': 'attn_kv_a_norm',
+  'self_attn.indexer.q_proj': 'indexer.attn_q_b',
+  'self_attn.indexer.k_proj': 'indexer.attn_k',
+  'self_attn.indexer.k_norm': 'indexer.k_norm',
+  'self_attn.indexer.weights_proj': 'indexer.proj',
   'linear_attn.conv1d': 'ssm_conv1d',
   'linear_attn.norm': 'ssm_norm',
   'linear_attn.out_proj': 'ssm_out',
@@ -106,6 +111,8 @@ interface Surroundings {
 
 /** Tensors whose shape or name the converter changes, by their neutral name. */
 const RESHAPED: Record<string, (part: Part, surroundings: Surroundings) => Named[]> = {
+  'self_attn.q_proj.weight': queriesAndGate,
+  'self_attn.g_proj.weight': ({ shape }) => [{ name: 'attn_gate.weight', ne: [shape[1]!, shape[0]!] }],
   'self_attn.sinks': ({ shape }) => [{ name: 'attn_sinks.weight', ne: shape }],
   'self_attn.kv_b_proj.weight': splitLatent,
   'linear_attn.in_proj_qkvz.weight': splitDeltaNet,
@@ -116,6 +123,8 @@ const RESHAPED: Record<string, (part: Part, surroundings: Surroundings) => Named
   'mamba.A_log': ({ shape }) => [{ name: 'ssm_a', ne: [1, ...shape] }],
   'mamba.D': ({ shape }) => [{ name: 'ssm_d', ne: [1, ...shape] }],
   'mamba.norm.weight': groupedNorm,
+  // Metadata of the file.
+  'mlp.act_fn.parameters': () => [],
   'mlp.gate.e_score_correction_bias': ({ shape }) => [{ name: 'exp_probs_b.bias', ne: shape }],
   'mlp.gate.per_expert_scale': ({ shape }) => [{ name: 'ffn_down_exps.scale', ne: shape }],
   'mlp.shared_expert_gate.weight': ({ shape }) => [{ name: 'ffn_gate_inp_shexp.weight', ne: [shape[1]!] }],
@@ -129,14 +138,14 @@ const RESHAPED: Record<string, (part: Part, surroundings: Surroundings) => Named
  * @example ggufLayout(maverick.architecture, FAMILIES.llama4).layers.length // 48
  */
 export function ggufLayout(architecture: Architecture, family: Family): GgufLayout {
-  const layout = layoutOf(family.keepsSharedKv ? withOwnKv(architecture) : architecture);
+  const layout = layoutOf(family.sharesKv ? withOwnKv(architecture) : architecture);
   const stack = stackOf(architecture);
   const made = new Map<readonly Part[], GgufPiece[]>();
   const layer = (parts: readonly Part[], blocks: readonly Block[]): GgufPiece[] => {
     const pieces =
       made.get(parts) ??
       [
-        ...partsOfFile(parts, family).flatMap((part) => converted(part, { architecture, family, blocks })),
+        ...fused(parts, family).flatMap((part) => converted(part, { architecture, family, blocks })),
         ...(family.scalesLayers ? [LAYER_SCALE] : []),
       ].sort(byName);
     made.set(parts, pieces);
@@ -145,15 +154,17 @@ export function ggufLayout(architecture: Architecture, family: Family): GgufLayo
   const outside = [...layout.embedding, ...layout.output].flatMap((part) =>
     converted(part, { architecture, family, blocks: [] }),
   );
-  const hasFactors = family.hasRopeFactors || architecture.rope?.scaling?.kind === 'llama3';
   return {
-    outside: hasFactors ? [...outside, ropeFactors(architecture)] : outside,
+    outside: [...outside, ...ropeFactors(architecture, family)],
     layers: layout.layers.map((parts, index) => layer(parts, stack[index]!.flat())),
-    skipped: family.keepsMtp
+    skipped: keepsMtp(architecture, family)
       ? layout.mtp.map((parts) => layer(parts, Object.values(architecture.blocks)))
       : [],
   };
 }
+
+const keepsMtp = ({ type }: Architecture, { keepsMtp }: Family): boolean =>
+  keepsMtp === true || keepsMtp?.includes(type) === true;
 
 const byName = (one: GgufPiece, other: GgufPiece): number => (one.name < other.name ? -1 : 1);
 
@@ -170,7 +181,7 @@ export function ggufTensors(architecture: Architecture, family: Family): GgufTen
         ...piece,
         name: `blk.${first + index}.${piece.name}`,
         layer: first + index,
-        loaded,
+        loaded: loaded || family.loadsOfMtp?.includes(piece.name) === true,
       }),
     );
   return [
@@ -182,6 +193,7 @@ export function ggufTensors(architecture: Architecture, family: Family): GgufTen
 
 const LAYER_SCALE: GgufPiece = { name: 'layer_output_scale.weight', role: 'norms', ne: [1], routed: false };
 
+/** The checkpoint has keys and values of every layer. */
 function withOwnKv(architecture: Architecture): Architecture {
   const blocks = Object.entries(architecture.blocks).map(([name, block]): [string, Block] => {
     if (!('sharedKv' in block)) return [name, block];
@@ -191,16 +203,33 @@ function withOwnKv(architecture: Architecture): Architecture {
   return { ...architecture, blocks: Object.fromEntries(blocks) };
 }
 
-/** Gates and ups of the experts as one, where the checkpoint and the file have them so. */
-function partsOfFile(parts: readonly Part[], { fusesGateUp }: Family): readonly Part[] {
-  if (!fusesGateUp) return parts;
-  return parts
-    .filter(({ name }) => name !== 'mlp.experts.gate_proj.weight')
-    .map((part) => {
-      if (part.name !== 'mlp.experts.up_proj.weight') return part;
-      const [rows = 0, columns = 0] = part.shape;
-      return { ...part, name: 'mlp.experts.gate_up_proj.weight', shape: [2 * rows, columns] };
-    });
+/** Matrices that the file holds as one, rows after rows. */
+const FUSIONS = {
+  qkv: { into: 'self_attn.qkv_proj', of: ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'] },
+  gateUp: { into: 'mlp.up_proj', of: ['mlp.gate_proj', 'mlp.up_proj'] },
+  expertsGateUp: {
+    into: 'mlp.experts.gate_up_proj',
+    of: ['mlp.experts.gate_proj', 'mlp.experts.up_proj'],
+  },
+} as const;
+
+const fused = (parts: readonly Part[], { fused = [] }: Family): readonly Part[] =>
+  fused.reduce<readonly Part[]>(
+    (all, which) => ['weight', 'bias'].reduce((some, suffix) => fusedOnce(some, FUSIONS[which], suffix), all),
+    parts,
+  );
+
+function fusedOnce(
+  parts: readonly Part[],
+  { into, of }: (typeof FUSIONS)[keyof typeof FUSIONS],
+  suffix: string,
+): readonly Part[] {
+  const names = of.map((name) => `${name}.${suffix}`);
+  const [first, ...others] = parts.filter(({ name }) => names.includes(name));
+  if (!first || others.length === 0) return parts;
+  const rows = [first, ...others].reduce((sum, { shape }) => sum + shape[0]!, 0);
+  const whole: Part = { ...first, name: `${into}.${suffix}`, shape: [rows, ...first.shape.slice(1)] };
+  return [...parts.filter(({ name }) => !names.includes(name)), whole];
 }
 
 function converted(part: Part, surroundings: Surroundings): GgufPiece[] {
@@ -220,10 +249,13 @@ function namesOf(part: Part, surroundings: Surroundings): Named[] {
   if (reshaped) return reshaped(part, surroundings);
   const dot = part.name.lastIndexOf('.');
   const base = part.name.slice(0, dot);
-  const name = base === 'ffn_norm' ? (surroundings.family.ffnNorm ?? 'ffn_norm') : NAMES[base];
+  const name = familyName(base, surroundings.family) ?? NAMES[base];
   if (!name) throw new InputError('not-understood', { field: `tensor ${part.name}`, engine: 'llama.cpp' });
   return [{ name: name + part.name.slice(dot), ne: ggmlShape(part, surroundings.architecture) }];
 }
+
+const familyName = (base: string, { ffnNorm, mtpNorm }: Family): string | undefined =>
+  ({ ffn_norm: ffnNorm, 'nextn.shared_head_norm': mtpNorm })[base];
 
 /** Fastest dimension first; experts become the last one; rows that no token uses are dropped. */
 function ggmlShape(part: Part, { paddingRows = 0 }: Architecture): number[] {
@@ -252,6 +284,15 @@ function splitLatent(_: Part, surroundings: Surroundings): Named[] {
   ];
 }
 
+/** A gate as wide as the queries that is a matrix of its own. */
+function queriesAndGate({ shape }: Part, { family, blocks }: Surroundings): Named[] {
+  const [rows = 0, columns = 0] = shape;
+  const gated = blocks.some((block) => 'outputGate' in block && block.outputGate === true);
+  if (!gated || !family.outputGates?.includes('wide'))
+    return [{ name: 'attn_q.weight', ne: [columns, rows] }];
+  return ['attn_gate.weight', 'attn_q.weight'].map((name) => ({ name, ne: [columns, rows / 2] }));
+}
+
 /** `conversion/qwen.py`: queries, keys and values apart from the output gate. */
 function splitDeltaNet(_: Part, surroundings: Surroundings): Named[] {
   const { keyHeads, keyDim, valueHeads, valueDim } = blockOfKind('gatedDeltaNet', surroundings);
@@ -276,21 +317,28 @@ function groupedNorm({ shape }: Part, surroundings: Surroundings): Named[] {
   return [{ name: 'ssm_norm.weight', ne: [shape[0]! / groups, groups] }];
 }
 
-/**
- * Frequency factors of Llama 3's rope scaling, or of Gemma 4's proportional rope: half a head.
- * Source: `generate_extra_tensors` of `conversion/llama.py` and `conversion/gemma.py`.
- */
-function ropeFactors(architecture: Architecture): GgufPiece {
+/** Factors of rope's frequencies by the scaling that has them, `conversion/*.py:generate_extra_tensors`. */
+const ROPE_FACTORS = {
+  llama3: ['rope_freqs.weight'],
+  longrope: ['rope_factors_long.weight', 'rope_factors_short.weight'],
+  proportional: ['rope_freqs.weight'],
+} as const;
+
+/** One factor for every pair of numbers that turns. */
+function ropeFactors(architecture: Architecture, { ropeFactors }: Family): GgufPiece[] {
+  const { rope } = architecture;
+  const isScaled = ropeFactors === 'proportional' || rope?.scaling?.kind === ropeFactors;
+  if (!ropeFactors || !rope || !isScaled) return [];
   const blocks = stackOf(architecture).flat(2);
   const attention =
-    blocks.find((block) => block.kind === 'full') ??
+    blocks.find(({ kind }) => kind === 'full') ??
     blocks.find((block) => 'headDim' in block && 'kvHeads' in block);
   const headDim = attention && 'headDim' in attention ? attention.headDim : 0;
-  return {
-    name: 'rope_freqs.weight',
+  return ROPE_FACTORS[ropeFactors].map((name) => ({
+    name,
     role: 'attention',
-    ne: [(architecture.rope?.dim ?? headDim) / 2],
+    ne: [(rope.dim ?? headDim) / 2],
     routed: false,
     place: 'everyDevice',
-  };
+  }));
 }

@@ -3,7 +3,7 @@ import { type GgmlType, isQuantised } from '../../../quant/ggml-types.js';
 import { stackOf } from '../../../tensors/stack.js';
 import type { GraphFamily } from './families.js';
 import { expand, type Graph, newGraph } from './graph.js';
-import { input, mul, rmsNorm, view } from './ops.js';
+import { add, input, layerNorm, mul, mulMat, rmsNorm, view } from './ops.js';
 import { type Size, scaled, times } from './size.js';
 import { shape, type Tensor, tensor } from './tensor.js';
 import { findWeight, type Weight, type Weights } from './weights.js';
@@ -15,6 +15,7 @@ export interface Dimensions {
   readonly rows: Size;
   readonly cells: Size;
   readonly windowCells: Size;
+  readonly chosen: Size;
 }
 
 /** What decides which tensors a graph has. Everything else is a variable of its sizes. */
@@ -22,6 +23,8 @@ export interface Structure {
   readonly dimensions: Dimensions;
   readonly architecture: Architecture;
   readonly family: GraphFamily;
+  /** Layers that add a part of a wider embedding. */
+  readonly deepstackLayers: number;
   /** Name of the norm before the feed-forward. */
   readonly ffnNorm: string;
   readonly flashAttention: boolean;
@@ -46,6 +49,11 @@ export interface CacheInputs {
   readonly valueTurn: Tensor | undefined;
 }
 
+/** Inputs of an indexer's cache: `src/llama-graph.cpp:build_attn_inp_k_dsa_impl`. */
+export interface IndexerInputs extends Pick<CacheInputs, 'keyIndices' | 'mask'> {
+  readonly turn: Tensor;
+}
+
 interface Sizes extends Dimensions {
   readonly tokens: Size;
   /** Separate caches, and the tokens of one. */
@@ -61,6 +69,9 @@ export interface Build extends Structure {
   readonly positionScale: () => Tensor;
   readonly outputIds: () => Tensor;
   readonly cacheInputs: (windowed: boolean) => CacheInputs;
+  readonly indexerInputs: () => IndexerInputs;
+  /** Cells that the last indexer chose. */
+  chosenCells: Tensor | undefined;
   /** Rows of recurrent state that the sequences read, and those that only move. */
   readonly stateIds: () => { readonly main: Tensor; readonly extra: Tensor };
   /** The layer whose cache others share, with a window or without: `src/llama-model.cpp:create_memory`. */
@@ -83,6 +94,8 @@ export function newBuild(structure: Structure): Build {
     positionScale: once(() => input('inp_attn_scale', 'F32', [1, 1, tokens])),
     outputIds: once(() => input('out_ids', 'I32', [rows])),
     cacheInputs: (inWindow) => (inWindow ? windowed() : full()),
+    indexerInputs: once(() => indexerInputs(structure, sizes)),
+    chosenCells: undefined,
     stateIds: once(() => stateIds(sequences)),
     sharedLayer: (inWindow) => firstSharing(structure) - (inWindow ? 2 : 1),
     find: finder(structure),
@@ -110,9 +123,16 @@ export function weight(build: Build, name: string, layer?: number): Tensor {
   return found;
 }
 
-/** Root mean square norm with weights: `src/llama-graph.cpp:build_norm`. */
+/** Root mean square norm, or one that subtracts the mean too, with weights: `src/llama-graph.cpp:build_norm`. */
 export const norm = (build: Build, a: Tensor, name: string, layer?: number): Tensor =>
-  mul(rmsNorm(a), weight(build, name, layer));
+  mul(build.family.layerNorms ? layerNorm(a) : rmsNorm(a), weight(build, name, layer));
+
+/** Product with a matrix, and its bias where there is one. */
+export function project(build: Build, cur: Tensor, name: string, layer: number): Tensor {
+  const out = mulMat(weight(build, `${name}.weight`, layer), cur);
+  const bias = build.find(`${name}.bias`, layer);
+  return bias ? add(out, bias) : out;
+}
 
 export const put = (build: Build, a: Tensor): Tensor => expand(build.graph, a);
 
@@ -125,14 +145,17 @@ export const isWindowed = ({ kind }: Block): boolean => kind === 'sliding' || ki
 type Attention = Extract<Block, { kind: 'full' | 'sliding' | 'chunked' }>;
 
 /** Attention whose keys and values are kept head by head. */
-export const attentionOf = ({ architecture }: Structure): Attention[] =>
+const attentionOf = ({ architecture }: Structure): Attention[] =>
   Object.values(architecture.blocks).filter(
     (block): block is Attention => block.kind === 'full' || isWindowed(block),
   );
 
 /** Elements of the widest layer's values: `src/llama-hparams.cpp:n_embd_v_gqa_max`. */
 export const widestValues = (structure: Structure): number =>
-  Math.max(0, ...attentionOf(structure).map(({ kvHeads, headDim }) => kvHeads * headDim));
+  Math.max(
+    0,
+    ...attentionOf(structure).map(({ kvHeads, headDim, valueDim = headDim }) => kvHeads * valueDim),
+  );
 
 function once<T>(make: () => T): () => T {
   let made: T | undefined;
@@ -179,6 +202,18 @@ function cacheInputs(structure: Structure, sizes: Sizes, windowed: boolean): Cac
     mask: input('attn_inp_kq_mask', flashAttention ? 'F16' : 'F32', [cells, streamTokens, 1, streams]),
     keyTurn: turns(kvTypeK) ? turn(largestTurn(headDim)) : undefined,
     valueTurn: turns(kvTypeV) ? turn(TURN) : undefined,
+  };
+}
+
+/** The mask suits the fused kernel, and the turn is always there: `src/llama-kv-cache.cpp:llama_kv_cache()`. */
+function indexerInputs({ architecture }: Structure, sizes: Sizes): IndexerInputs {
+  const { tokens, cells, streams, streamTokens } = sizes;
+  const indexer = Object.values(architecture.blocks).find((block) => block.kind === 'indexer');
+  const size = largestTurn(indexer?.headDim ?? 0);
+  return {
+    keyIndices: input('attn_inp_k_idxs', 'I64', [tokens]),
+    mask: input('attn_inp_kq_mask', 'F16', [cells, streamTokens, 1, streams]),
+    turn: input('attn_inp_rot', 'F32', [size, size]),
   };
 }
 

@@ -13,20 +13,32 @@ export interface Routing {
 /** Where a graph differs from the usual one; absent means the usual way. */
 export interface GraphFamily {
   readonly routing?: Routing;
+  /** Routing where the file has no correction of the choice. */
+  readonly uncorrected?: Routing;
+  /** The gate of the shared expert is `silu(x) / x`, not a sigmoid. */
+  readonly dividesSharedGate?: true;
+  /** Layers without a window are without rope. */
+  readonly turnsWindowsOnly?: true;
+  /** Norms of queries and keys come behind rope. */
+  readonly normsAfterRope?: true;
+  /** The first layers each add a part of a wider embedding: as many as the vision tower has mergers for them. */
+  readonly deepstack?: true;
   /** Factors on the embedding, on what joins the residual, on queries, on logits. */
   readonly scales?: readonly ('embedding' | 'residual' | 'queries' | 'logits')[];
-  /** Layers without rope scale their queries by position. */
-  readonly scalesByPosition?: true;
+  /** Queries are scaled by position in layers without rope, or in a model with YaRN. */
+  readonly scalesByPosition?: 'withoutRope' | 'withYarn';
   /** Queries and keys are normalised after rope, without weights, unless there are this many experts. */
   readonly plainNormUnlessExperts?: number;
-  /** Values are normalised too, without weights. */
-  readonly normsValues?: true;
-  /** Logits are squeezed by a hyperbolic tangent. */
-  readonly capsLogits?: true;
   /** Rows of logits are chosen not in the last layer but behind it, or behind the last norm. */
   readonly choosesRows?: 'afterLayers' | 'afterNorm';
-  /** Numbers that say where a token stands, where it is not one: `src/llama-hparams.cpp:n_pos_per_embd`. */
-  readonly positionsPerToken?: number;
+  /** Values are normalised too, without weights. */
+  readonly normsValues?: true;
+  /** What is squeezed by a hyperbolic tangent: logits of attention where they are computed, those of tokens. */
+  readonly softCaps?: readonly ('attention' | 'logits')[];
+  /** Norms subtract the mean. */
+  readonly layerNorms?: true;
+  /** Places of a token, where it has more than one: time, height, width and another. */
+  readonly positionsPerToken?: 4;
   /** The norm before the mixer enters the graph on its own. */
   readonly expandsNorm?: true;
 }
@@ -39,9 +51,11 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   llama: { routing: { gating: 'softmax', normalised: true } },
   llama4: {
     routing: { gating: 'sigmoid', weighsInput: true },
-    scalesByPosition: true,
+    scalesByPosition: 'withoutRope',
     plainNormUnlessExperts: 128,
   },
+  mistral3: { scalesByPosition: 'withYarn' },
+  qwen2: {},
   qwen3: {},
   qwen3moe: { routing: { gating: 'softmax', normalised: true } },
   qwen3next: {
@@ -57,16 +71,56 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
     positionsPerToken: 4,
   },
   'gpt-oss': { routing: { gating: 'softmaxOfChosen' }, choosesRows: 'afterLayers' },
-  deepseek2: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
+  qwen2moe: { routing: { gating: 'softmax' }, dividesSharedGate: true },
+  qwen3vlmoe: { routing: { gating: 'softmax', normalised: true }, deepstack: true, positionsPerToken: 4 },
+  deepseek2: {
+    routing: { gating: 'sigmoid', normalised: true, scaled: true },
+    uncorrected: { gating: 'softmax', scaled: true },
+  },
+  deepseek32: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
+  'glm-dsa': { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
+  'ernie4_5-moe': { routing: { gating: 'softmax', normalised: true } },
+  granitemoe: {
+    routing: { gating: 'softmax', normalised: true },
+    scales: ['embedding', 'residual', 'logits'],
+  },
+  olmoe: { routing: { gating: 'softmax' } },
+  'hunyuan-moe': { routing: { gating: 'softmax', normalised: true }, normsAfterRope: true },
+  bailingmoe: { routing: { gating: 'softmax', normalised: true } },
+  bailingmoe2: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
+  'exaone-moe': { routing: { gating: 'sigmoid', normalised: true, scaled: true }, turnsWindowsOnly: true },
+  afmoe: {
+    routing: { gating: 'sigmoid', normalised: true, scaled: true },
+    scales: ['embedding'],
+    turnsWindowsOnly: true,
+  },
+  laguna: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
+  glm4: {},
   glm4moe: { routing: { gating: 'sigmoid', normalised: true } },
+  gemma: { scales: ['embedding', 'queries'] },
+  gemma2: { scales: ['embedding', 'queries'], softCaps: ['attention', 'logits'] },
   gemma3: { scales: ['embedding', 'queries'] },
   gemma4: {
     routing: { gating: 'softmax', normalised: true },
     scales: ['embedding'],
     normsValues: true,
-    capsLogits: true,
+    softCaps: ['logits'],
     choosesRows: 'afterNorm',
   },
+  phi3: { scales: ['queries'] },
+  olmo2: {},
+  granite: { scales: ['embedding', 'residual', 'logits'] },
+  'command-r': { scales: ['logits'], layerNorms: true },
+  cohere2: { scales: ['logits'], layerNorms: true },
+  seed_oss: {},
+  ernie4_5: {},
+  apertus: {},
+  exaone: {},
+  internlm2: {},
+  qwen2vl: { positionsPerToken: 4 },
+  baichuan: {},
+  chatglm: {},
+  qwen: {},
   'minimax-m2': { routing: { gating: 'sigmoid', normalised: true } },
   granitehybrid: {
     routing: { gating: 'softmax', normalised: true },

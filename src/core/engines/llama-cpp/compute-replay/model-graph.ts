@@ -1,6 +1,7 @@
 import { InputError } from '../../../../errors.js';
 import type { Block, FeedForward, Mixer } from '../../../../schema/model.js';
-import type { Step, Steps } from '../../../tensors/stack.js';
+import { isFeedForward } from '../../../tensors/index.js';
+import type { Steps } from '../../../tensors/stack.js';
 import { EMBEDDING } from '../placement.js';
 import { attention } from './blocks/attention.js';
 import { dense, denseAndMoe, moe } from './blocks/feed-forward.js';
@@ -10,8 +11,8 @@ import { joinLayerInput, layerInputs } from './blocks/layer-embedding.js';
 import { mamba2 } from './blocks/mamba2.js';
 import { type Build, newBuild, norm, put, type Structure, weight } from './build.js';
 import type { Graph } from './graph.js';
-import { add, getRows, input, mul, mulMat, scale, unary } from './ops.js';
-import type { Tensor } from './tensor.js';
+import { add, getRows, input, mul, mulMat, pad, scale, softCapped, view } from './ops.js';
+import { stridesOf, type Tensor } from './tensor.js';
 import { TIED_OUTPUT } from './weights.js';
 
 type Builder<K extends Block['kind']> = (
@@ -19,6 +20,7 @@ type Builder<K extends Block['kind']> = (
   block: Extract<Block, { kind: K }>,
   cur: Tensor,
   layer: number,
+  beside: readonly Mixer[],
 ) => Tensor;
 
 /** What every kind of block computes, from its normed input to what joins the residual. */
@@ -33,11 +35,17 @@ const BUILDERS: { [K in Block['kind']]?: Builder<K> } = {
   moe,
 };
 
-function buildBlock(build: Build, block: Mixer | FeedForward, cur: Tensor, layer: number): Tensor {
+function buildBlock(
+  build: Build,
+  block: Mixer | FeedForward,
+  cur: Tensor,
+  layer: number,
+  beside: readonly Mixer[] = [],
+): Tensor {
   const builder = BUILDERS[block.kind] as Builder<Block['kind']> | undefined;
   if (!builder)
     throw new InputError('not-understood', { field: `a block of kind ${block.kind}`, engine: 'llama.cpp' });
-  return builder(build, block, cur, layer);
+  return builder(build, block, cur, layer, beside);
 }
 
 /** A layer of the graph: its number in the file and its blocks. */
@@ -53,14 +61,17 @@ export interface GraphLayer {
  */
 export function modelGraph(structure: Structure, layers: readonly GraphLayer[]): Graph {
   const build = newBuild(structure);
-  let hidden = embedding(build);
+  const rows = embedding(build);
+  let hidden = scales(build, 'embedding', rows);
+  if (hidden !== rows) put(build, hidden);
   const inputs = layerInputs(build, hidden);
   layers.forEach(({ layer, steps }, index) => {
     build.graph.starts.push(hidden);
     const out = graphLayer(build, steps, hidden, { layer, isLast: index === layers.length - 1 });
     const joined = inputs ? joinLayerInput(build, out, inputs, layer) : out;
     const factor = build.find('layer_output_scale.weight', layer);
-    hidden = factor ? mul(joined, factor) : joined;
+    const scaled = factor ? mul(joined, factor) : joined;
+    hidden = layer < build.deepstackLayers ? add(scaled, embeddingPart(rows)) : scaled;
   });
   put(build, logits(build, hidden));
   return build.graph;
@@ -69,15 +80,22 @@ export function modelGraph(structure: Structure, layers: readonly GraphLayer[]):
 const scales = ({ family }: Build, what: 'embedding' | 'residual' | 'logits', a: Tensor): Tensor =>
   family.scales?.includes(what) ? scale(a) : a;
 
-/** Rows of the embedding. The other way in, embeddings as such, is allocated though nobody reads it. */
+/**
+ * Rows of the embedding: `src/llama-graph.cpp:build_inp_embd`. The other way in, embeddings as such, is allocated though
+ * nobody reads it.
+ */
 function embedding(build: Build): Tensor {
-  const rows = put(
-    build,
-    getRows(weight(build, EMBEDDING), input('inp_tokens', 'I32', [build.sizes.tokens])),
-  );
-  put(build, input('inp_embd', 'F32', [build.architecture.hiddenSize, build.sizes.tokens]));
-  return put(build, scales(build, 'embedding', rows));
+  const { tokens } = build.sizes;
+  const { hiddenSize } = build.architecture;
+  const width = hiddenSize * (1 + build.deepstackLayers);
+  const rows = getRows(weight(build, EMBEDDING), input('inp_tokens', 'I32', [tokens]));
+  const wide = put(build, width > hiddenSize ? pad(rows, width) : rows);
+  put(build, input('inp_embd', 'F32', [width, tokens]));
+  return width > hiddenSize ? view(wide, [hiddenSize, tokens], stridesOf(wide)) : wide;
 }
+
+/** What one of the first layers adds of a wider embedding. */
+const embeddingPart = (rows: Tensor): Tensor => view(rows, [rows.ne[0], rows.ne[1]], stridesOf(rows));
 
 interface Position {
   readonly layer: number;
@@ -86,42 +104,66 @@ interface Position {
 
 function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast }: Position): Tensor {
   const { family, ffnNorm } = build;
-  const [mixer, feedForward] = blocksOf(steps);
-  const normed = norm(build, hidden, 'attn_norm.weight', layer);
+  const { mixer, beside, feedForward, experts, parallel } = blocksOf(steps);
+  const normed = normBefore(build, hidden, 'attn_norm.weight', layer);
   if (family.expandsNorm) put(build, normed);
   const choose = (a: Tensor) => (isLast && !family.choosesRows ? getRows(a, build.outputIds()) : a);
-  const mixed = choose(buildBlock(build, mixer, normed, layer));
+  const mixed = choose(buildBlock(build, mixer, normed, layer, beside));
+  if (parallel) {
+    const out = buildBlock(build, feedForward, choose(normed), layer);
+    return add(add(out, choose(hidden)), mixed);
+  }
   const middle = join(build, mixed, choose(hidden), 'post_attention_norm.weight', layer);
-  const fed =
-    'kind' in feedForward
-      ? buildBlock(build, feedForward, norm(build, middle, `${ffnNorm}.weight`, layer), layer)
-      : denseAndMoe(build, feedForward, middle, layer);
+  const fed = experts
+    ? denseAndMoe(build, experts, middle, layer)
+    : buildBlock(build, feedForward, normBefore(build, middle, `${ffnNorm}.weight`, layer), layer);
   return join(build, fed, middle, 'post_ffw_norm.weight', layer);
 }
 
-/** Adds a block's output to the residual, normed first where norms stand on both sides. */
+const normBefore = (build: Build, a: Tensor, name: string, layer: number): Tensor =>
+  build.architecture.norm.placement === 'post' ? a : norm(build, a, name, layer);
+
+/** Adds a block's output to the residual, normed first where norms stand behind blocks. */
 function join(build: Build, out: Tensor, residual: Tensor, postNorm: string, layer: number): Tensor {
-  const sandwich = build.architecture.norm.placement === 'sandwich';
-  return add(scales(build, 'residual', sandwich ? norm(build, out, postNorm, layer) : out), residual);
+  const { placement = 'pre' } = build.architecture.norm;
+  return add(
+    scales(build, 'residual', placement === 'pre' ? out : norm(build, out, postNorm, layer)),
+    residual,
+  );
 }
 
-type Dense = Extract<FeedForward, { kind: 'dense' }>;
 type Moe = Extract<FeedForward, { kind: 'moe' }>;
 
-const isDenseAndMoe = (step: Step): step is readonly [Dense, Moe] =>
-  step.length === 2 && step[0]!.kind === 'dense' && step[1]!.kind === 'moe';
+interface LayerBlocks {
+  readonly mixer: Mixer;
+  /** What helps the mixer. */
+  readonly beside: readonly Mixer[];
+  readonly feedForward: FeedForward;
+  /** Experts beside the feed-forward. */
+  readonly experts: Moe | undefined;
+  /** Both read the same. */
+  readonly parallel: boolean;
+}
 
-function blocksOf(steps: Steps): [Mixer, FeedForward | readonly [Dense, Moe]] {
-  const [mixer, feedForward = [], ...more] = steps;
-  if (mixer?.length === 1 && more.length === 0 && isDenseAndMoe(feedForward))
-    return [mixer[0] as Mixer, feedForward];
-  if (mixer?.length !== 1 || feedForward.length !== 1 || more.length > 0) {
+function blocksOf(steps: Steps): LayerBlocks {
+  const blocks = steps.flat();
+  const [mixer, feedForward, experts, ...more] = blocks.filter(({ kind }) => kind !== 'indexer');
+  const beside = blocks.filter((block) => block.kind === 'indexer');
+  const isKnown =
+    mixer && feedForward && !isFeedForward(mixer) && isFeedForward(feedForward) && more.length === 0;
+  if (!isKnown || (experts && experts.kind !== 'moe')) {
     throw new InputError('not-understood', {
       field: 'a layer that is not a mixer and a feed-forward',
       engine: 'llama.cpp',
     });
   }
-  return [mixer[0] as Mixer, feedForward[0] as FeedForward];
+  return {
+    mixer: mixer as Mixer,
+    beside,
+    feedForward: feedForward as FeedForward,
+    experts,
+    parallel: steps.length === 1,
+  };
 }
 
 /** The last norm and the output matrix. What the caller may read is an output and never freed. */
@@ -136,8 +178,8 @@ function logits(build: Build, hidden: Tensor): Tensor {
   const normed = norm(build, last, 'output_norm.weight');
   const embedded = choosesRows === 'afterNorm' ? chosen(normed) : normed;
   const head = build.find('output.weight') ?? weight(build, TIED_OUTPUT);
-  const plain = scales(build, 'logits', mulMat(head, embedded));
-  const out = build.family.capsLogits ? scale(unary(scale(plain))) : plain;
+  const scaledOut = scales(build, 'logits', mulMat(head, embedded));
+  const out = build.family.softCaps?.includes('logits') ? softCapped(scaledOut) : scaledOut;
   for (const tensor of [...kept, embedded, out]) tensor.output = true;
   return out;
 }

@@ -35,8 +35,16 @@ export const fill = like('FILL');
 export const unary = like('UNARY');
 export const glu = like('GLU');
 export const rmsNorm = like('RMS_NORM');
+export const layerNorm = like('NORM');
 export const rope = like('ROPE');
 export const softMax = like('SOFT_MAX');
+
+/** Squeezed by a hyperbolic tangent. */
+export const softCapped = (a: Tensor): Tensor => scale(unary(scale(a)));
+
+/** A gate and what it weighs lie in one row. */
+export const gluOfHalves = (a: Tensor): Tensor =>
+  tensor('GLU', a.type, [scaled(a.ne[0], 0.5), a.ne[1], a.ne[2], a.ne[3]], [a]);
 
 export const mulMat = (a: Tensor, b: Tensor): Tensor =>
   tensor('MUL_MAT', 'F32', [a.ne[1], b.ne[1], b.ne[2], b.ne[3]], [a, b]);
@@ -54,9 +62,9 @@ export const repeat = (a: Tensor, ne: readonly Size[]): Tensor => tensor('REPEAT
 export const concat = (a: Tensor, b: Tensor): Tensor =>
   tensor('CONCAT', a.type, [plus(a.ne[0], b.ne[0]), a.ne[1], a.ne[2], a.ne[3]], [a, b]);
 
-/** Rows made longer by zeros. */
-export const pad = (a: Tensor, length: number): Tensor =>
-  tensor('PAD', a.type, [length, a.ne[1], a.ne[2], a.ne[3]], [a]);
+/** Wider rows, what is new filled with zeros. */
+export const pad = (a: Tensor, width: Size): Tensor =>
+  tensor('PAD', a.type, [width, a.ne[1], a.ne[2], a.ne[3]], [a]);
 
 /** A contiguous copy, in a shape of its own if one is given. */
 export const cont = (a: Tensor, ne: readonly Size[] = a.ne): Tensor => tensor('CONT', a.type, shape(ne), [a]);
@@ -80,6 +88,14 @@ export function topK(a: Tensor, count: number): Tensor {
   const sorted = tensor('ARGSORT', 'I32', a.ne, [a]);
   return view(sorted, [count, a.ne[1], a.ne[2], a.ne[3]], stridesOf(sorted));
 }
+
+/** The largest `count` of each row, unordered and without a sort. */
+export const topOf = (a: Tensor, count: Size): Tensor =>
+  tensor('TOP_K', 'I32', [count, a.ne[1], a.ne[2], a.ne[3]], [a]);
+
+/** Scores of all cells for every token. */
+export const lightningIndexer = (q: Tensor, k: Tensor, weights: Tensor, mask: Tensor): Tensor =>
+  tensor('LIGHTNING_INDEXER', 'F32', [k.ne[2], q.ne[2], 1, q.ne[3]], [q, k, weights, mask]);
 
 /** Convolution of rows of `kernel - 1 + tokens` with a kernel: `[channels, tokens, sequences]`. */
 export const ssmConv = (a: Tensor, kernel: Tensor): Tensor =>
@@ -121,7 +137,7 @@ export const reshape = (a: Tensor, ne: readonly Size[]): Tensor =>
 export const columns = (a: Tensor, count: number): Tensor =>
   view(a, [count, a.ne[1], a.ne[2], a.ne[3]], stridesOf(a));
 
-/** Part of every row, cut into heads. */
+/** Rows cut into heads, or part of every row. */
 export function headColumns(a: Tensor, headDim: number, heads: number): Tensor {
   const [element, row, plane] = stridesOf(a);
   return view(a, [headDim, heads, a.ne[1], a.ne[2]], [element, rowSize(a.type, headDim), row, plane]);

@@ -15,6 +15,7 @@ export const openDimensions = ({ sequences }: Settings): Dimensions => ({
   rows: variable('rows'),
   cells: variable('cells'),
   windowCells: variable('windowCells'),
+  chosen: variable('chosen'),
 });
 
 /** What a request says about the tensors of the graph. */
@@ -28,6 +29,7 @@ export function structureOf(
     dimensions,
     architecture: model.model.architecture,
     family: GRAPH_FAMILIES[model.architectureName] ?? {},
+    deepstackLayers: deepstackLayers(model),
     ffnNorm: FAMILIES[model.architectureName]?.ffnNorm ?? 'ffn_norm',
     flashAttention: settings.flashAttention,
     kvTypeK: settings.kvTypeK,
@@ -39,6 +41,13 @@ export function structureOf(
     deviceOfWeight: (weight, layer) => deviceOfTensor(placement, weight, layer),
     weights: model.weights,
   };
+}
+
+/** `conversion/qwen3vl.py`: a merger of the vision tower for each of them. */
+function deepstackLayers({ model, architectureName }: PreparedModel): number {
+  if (!GRAPH_FAMILIES[architectureName]?.deepstack) return 0;
+  const tensors = model.architecture.towers?.vision?.tensors ?? [];
+  return tensors.find(({ name }) => name.startsWith('deepstack_mergers.'))?.count ?? 0;
 }
 
 /** Whether cards compute with weights that lie on the host. */
@@ -84,10 +93,12 @@ export function layerKinds(structure: Structure, stack: readonly Steps[], placem
     return number;
   };
   const borrows = borrowsWeights(placement);
+  // Every layer with an indexer brings a leaf, which is taken at once and not in its turn.
+  const indexes = Object.values(structure.architecture.blocks).some(({ kind }) => kind === 'indexer');
   return stack.map((steps, layer) => {
     const blocks = steps.flat().map(numberOf);
     const borrowed = borrows ? borrowedTypes(structure, layer) : '';
-    return `${blocks} ${structure.deviceOfLayer(layer)} ${borrowed}`;
+    return `${blocks} ${indexes && layer} ${layer < structure.deepstackLayers} ${structure.deviceOfLayer(layer)} ${borrowed}`;
   });
 }
 

@@ -1,11 +1,11 @@
 import type { Block } from '../../../../../schema/model.js';
-import { type Build, hasWindows, isWindowed, norm, put, weight, widestValues } from '../build.js';
+import { type Build, hasWindows, isWindowed, norm, project, put, widestValues } from '../build.js';
 import {
-  add,
   cast,
   columns,
   cont,
   flashAttention,
+  headColumns,
   mul,
   mulMat,
   pad,
@@ -15,48 +15,82 @@ import {
   rope,
   scale,
   setRows,
+  softCapped,
   softMax,
   transpose,
   unary,
   view,
 } from '../ops.js';
 import { type Size, scaled, times } from '../size.js';
-import { elementsOf, rowSize, type Tensor, tensor } from '../tensor.js';
+import { elementsOf, rowSize, stridesOf, type Tensor, tensor } from '../tensor.js';
 
 type Attention = Extract<Block, { kind: 'full' | 'sliding' | 'chunked' }>;
 
 /** Grouped-query attention, from the normed hidden state to what joins the residual. */
 export function attention(build: Build, block: Attention, cur: Tensor, layer: number): Tensor {
-  const { heads, headDim } = block;
-  const { tokens } = build.sizes;
+  const { gate, ...states } = projected(build, block, cur, layer);
+  const positions = positioned(build, block, states, layer);
+  const [q, k] = build.family.normsAfterRope ? normed(build, positions, layer) : positions;
+  const mixed = attend(build, block, { q, k, v: states.v }, layer);
+  const out = gate ? mul(mixed, unary(gate)) : gatedBeside(build, block, { cur, mixed }, layer);
+  return project(build, out, 'attn_output', layer);
+}
+
+/** Queries, keys and values by heads, out of one matrix or three: `src/llama-graph.cpp:build_qkv`. */
+function projected(
+  build: Build,
+  block: Attention,
+  cur: Tensor,
+  layer: number,
+): NewStates & { readonly gate?: Tensor } {
+  const { heads, kvHeads, headDim, valueDim = headDim } = block;
+  if (build.find('attn_qkv.weight', layer)) {
+    const joint = project(build, cur, 'attn_qkv', layer);
+    const [q, k] = normedHeads(
+      build,
+      block,
+      [headColumns(joint, headDim, heads), headColumns(joint, headDim, kvHeads)],
+      layer,
+    );
+    return { q, k, v: headColumns(joint, valueDim, kvHeads) };
+  }
   const joint = project(build, cur, 'attn_q', layer);
-  const split = block.outputGate ? reshape(joint, [2 * headDim, heads, tokens]) : undefined;
-  const q = split
-    ? headNorm(build, columns(split, headDim), 'attn_q_norm', layer)
-    : shaped(build, block, joint, 'q', layer);
-  const own = block.sharedKv ? undefined : ownStates(build, block, cur, layer);
-  const [queries, keys] = positioned(build, block, { q, k: own?.k }, layer);
-  const mixed = attend(build, block, { q: queries, k: keys, v: own?.v }, layer);
-  const gated = split ? mul(mixed, unary(cont(columns(split, headDim), [headDim * heads, tokens]))) : mixed;
-  return biased(build, mulMat(weight(build, 'attn_output.weight', layer), gated), 'attn_output', layer);
+  const own = block.sharedKv ? { k: undefined, v: undefined } : ownStates(build, block, cur, layer);
+  if (!hasJointGate(build, block, layer)) return { q: shaped(build, block, joint, 'q', layer), ...own };
+  const { tokens } = build.sizes;
+  const split = reshape(joint, [2 * headDim, heads, tokens]);
+  const q = headNorm(build, columns(split, headDim), 'attn_q_norm', layer);
+  return { q, ...own, gate: cont(columns(split, headDim), [headDim * heads, tokens]) };
 }
 
 /** Keys and values; keys may serve as values before they are normed and turned. */
 function ownStates(build: Build, block: Attention, cur: Tensor, layer: number): { k: Tensor; v: Tensor } {
-  const { kvHeads, headDim } = block;
+  const { kvHeads, headDim, valueDim = headDim } = block;
   const keys = project(build, cur, 'attn_k', layer);
   const values = block.valueIsKey ? keys : project(build, cur, 'attn_v', layer);
-  const v = reshape(values, [headDim, kvHeads, build.sizes.tokens]);
+  const v = reshape(values, [valueDim, kvHeads, build.sizes.tokens]);
   return { k: shaped(build, block, keys, 'k', layer), v: build.family.normsValues ? rmsNorm(v) : v };
 }
 
-const biased = (build: Build, a: Tensor, name: string, layer: number): Tensor => {
-  const bias = build.find(`${name}.bias`, layer);
-  return bias ? add(a, bias) : a;
-};
+/** Whether queries and the gate on the output are one matrix. */
+const hasJointGate = (build: Build, { outputGate }: Attention, layer: number): boolean =>
+  outputGate === true && !build.find('attn_gate.weight', layer);
 
-const project = (build: Build, cur: Tensor, name: string, layer: number): Tensor =>
-  biased(build, mulMat(weight(build, `${name}.weight`, layer), cur), name, layer);
+/** A gate out of a matrix of its own, as wide as the output or one number a head. */
+function gatedBeside(
+  build: Build,
+  { heads, headDim, valueDim = headDim }: Attention,
+  { cur, mixed }: { readonly cur: Tensor; readonly mixed: Tensor },
+  layer: number,
+): Tensor {
+  const matrix = build.find('attn_gate.weight', layer);
+  if (!matrix) return mixed;
+  const gate = unary(mulMat(matrix, cur));
+  if (matrix.ne[1] !== heads) return mul(mixed, gate);
+  const { tokens } = build.sizes;
+  const byHead = mul(reshape(mixed, [valueDim, heads, tokens]), reshape(gate, [1, heads, tokens]));
+  return reshape(byHead, [valueDim * heads, tokens]);
+}
 
 const headNorm = (build: Build, a: Tensor, name: string, layer: number): Tensor =>
   build.find(`${name}.weight`, layer) ? norm(build, a, `${name}.weight`, layer) : a;
@@ -67,8 +101,19 @@ function shaped(build: Build, block: Attention, a: Tensor, which: 'q' | 'k', lay
   const heads = which === 'q' ? block.heads : block.kvHeads;
   const wide = block.qkNorm === 'width' ? headNorm(build, a, name, layer) : a;
   const split = reshape(wide, [block.headDim, heads, build.sizes.tokens]);
-  return block.qkNorm === 'head' ? headNorm(build, split, name, layer) : split;
+  return hasNormedHeads(build, block) ? headNorm(build, split, name, layer) : split;
 }
+
+const hasNormedHeads = ({ family }: Build, { qkNorm }: Attention): boolean =>
+  qkNorm === 'head' && !family.normsAfterRope;
+
+const normedHeads = (build: Build, block: Attention, heads: QueriesAndKeys, layer: number): QueriesAndKeys =>
+  hasNormedHeads(build, block) ? normed(build, heads, layer) : heads;
+
+const normed = (build: Build, [q, k]: QueriesAndKeys, layer: number): QueriesAndKeys => [
+  headNorm(build, q, 'attn_q_norm', layer),
+  k && headNorm(build, k, 'attn_k_norm', layer),
+];
 
 /** Rope, or what a family does in its place. */
 function positioned(
@@ -76,17 +121,30 @@ function positioned(
   block: Attention,
   { q, k }: Pick<NewStates, 'q' | 'k'>,
   layer: number,
-): [Tensor, Tensor | undefined] {
+): QueriesAndKeys {
   const { architecture, family } = build;
-  const scaledBefore = (queries: Tensor) => (family.scales?.includes('queries') ? scale(queries) : queries);
-  const turns = architecture.rope !== undefined && block.rope !== false;
-  if (!turns) return [scaledBefore(family.scalesByPosition ? mul(q, build.positionScale()) : q), k];
-  const factors = build.find('rope_freqs.weight', layer);
+  const turns =
+    architecture.rope !== undefined &&
+    block.rope !== false &&
+    (isWindowed(block) || !family.turnsWindowsOnly);
+  const scaledByPosition = (queries: Tensor) =>
+    hasPositionScale(build, turns) ? mul(queries, build.positionScale()) : queries;
+  const scaledBefore = (queries: Tensor) =>
+    family.scales?.includes('queries') ? scale(scaledByPosition(queries)) : scaledByPosition(queries);
+  if (!turns) return [scaledBefore(q), k];
+  // Long or short, their sizes are the same: `src/llama-model.cpp:get_rope_factors`.
+  const factors = build.find('rope_freqs.weight', layer) ?? build.find('rope_factors_short.weight', layer);
   const placed = (a: Tensor) => {
     const turned = rope(a, build.positions(), factors);
     return hasPlainNorm(build) ? rmsNorm(turned) : turned;
   };
   return [scaledBefore(placed(q)), k && placed(k)];
+}
+
+/** `src/models/llama4.cpp`, and `src/models/mistral3.cpp` by the key that `conversion/mistral3.py` writes. */
+function hasPositionScale({ architecture, family }: Build, turns: boolean): boolean {
+  if (family.scalesByPosition === 'withoutRope') return !turns;
+  return family.scalesByPosition === 'withYarn' && architecture.rope?.scaling?.kind === 'yarn';
 }
 
 /** `src/models/llama4.cpp:load_arch_hparams`: use_kq_norm goes by the number of experts. */
@@ -110,6 +168,8 @@ interface NewStates {
   readonly v: Tensor | undefined;
 }
 
+type QueriesAndKeys = [Tensor, Tensor | undefined];
+
 /** Cache and attention: `src/llama-graph.cpp:build_attn`. The order of the three expansions is the engine's. */
 function attend(build: Build, block: Attention, states: NewStates, layer: number): Tensor {
   const inputs = build.cacheInputs(isWindowed(block));
@@ -123,7 +183,9 @@ function attend(build: Build, block: Attention, states: NewStates, layer: number
   if (v) put(build, storeValues(build, caches.v, v, inputs.valueIndices));
   const sinks = build.find('attn_sinks.weight', layer);
   const valuesLieTransposed = !build.flashAttention;
-  const sources = { q, k: caches.keys, v: caches.values, mask: inputs.mask, sinks, valuesLieTransposed };
+  const softCap = build.family.softCaps?.includes('attention') === true;
+  const read = { q, k: caches.keys, v: caches.values, mask: inputs.mask };
+  const sources = { ...read, sinks, softCap, valuesLieTransposed };
   const mixed = mixHeads(build, sources);
   return turnedBy(valueTurn, mixed);
 }
@@ -132,7 +194,8 @@ function attend(build: Build, block: Attention, states: NewStates, layer: number
 function turnedBy(turn: Tensor | undefined, a: Tensor): Tensor {
   if (!turn) return a;
   const size = turn.ne[0] as number;
-  const rows = reshape(a, [size, scaled(elementsOf(a), 1 / size)]);
+  const flat = [size, scaled(elementsOf(a), 1 / size)];
+  const rows = a.nb ? cont(a, flat) : reshape(a, flat);
   return reshape(mulMat(turn, rows), a.ne);
 }
 
@@ -147,16 +210,16 @@ interface Caches {
 function cachesOf(build: Build, block: Attention, layer: number): Caches {
   const { kvTypeV, sizes } = build;
   const { streams } = sizes;
-  const { kvHeads, headDim } = block;
+  const { kvHeads, headDim, valueDim = headDim } = block;
   const cells = isWindowed(block) ? sizes.windowCells : sizes.cells;
   const k = cache(build, 'k', kvHeads * headDim, cells, layer);
-  const valueElements = build.flashAttention ? kvHeads * headDim : widestValues(build);
+  const valueElements = build.flashAttention ? kvHeads * valueDim : widestValues(build);
   const v = cache(build, 'v', valueElements, cells, layer);
   const keys = view(k, [headDim, kvHeads, cells, streams]);
-  if (build.flashAttention) return { k, v, keys, values: view(v, [headDim, kvHeads, cells, streams]) };
+  if (build.flashAttention) return { k, v, keys, values: view(v, [valueDim, kvHeads, cells, streams]) };
   const head = rowSize(kvTypeV, cells);
-  const strides = [rowSize(kvTypeV, 1), scaled(head, headDim), head, scaled(head, valueElements)] as const;
-  return { k, v, keys, values: view(v, [cells, kvHeads, headDim, streams], strides) };
+  const strides = [rowSize(kvTypeV, 1), scaled(head, valueDim), head, scaled(head, valueElements)] as const;
+  return { k, v, keys, values: view(v, [cells, kvHeads, valueDim, streams], strides) };
 }
 
 export function cache(build: Build, which: 'k' | 'v', elements: number, cells: Size, layer: number): Tensor {
@@ -170,9 +233,16 @@ export function cache(build: Build, which: 'k' | 'v', elements: number, cells: S
 
 /** One row a token: `src/llama-kv-cache.cpp:cpy_k`, and `cpy_v` with flash attention. */
 export function storeRows(build: Build, into: Tensor, a: Tensor, ids: Tensor): Tensor {
-  const rows = view(a, [times(a.ne[0], a.ne[1]), a.ne[2]]);
+  const rows = rowsOf(a);
   const target = build.separate ? reshape(into, [into.ne[0], times(into.ne[1], into.ne[2])]) : into;
   return setRows(target, rows, ids);
+}
+
+/** All heads of a token as one row; the rows stay as far apart as they are. */
+function rowsOf(a: Tensor): Tensor {
+  const [element, , row] = stridesOf(a);
+  const plane = times(row, a.ne[2]);
+  return view(a, [times(a.ne[0], a.ne[1]), a.ne[2]], a.nb && [element, row, plane, plane]);
 }
 
 /** `src/llama-kv-cache.cpp:cpy_v`. */
@@ -181,7 +251,8 @@ const storeValues = (build: Build, into: Tensor, v: Tensor, ids: Tensor): Tensor
 
 /** One element a row, into values that lie transposed and are as wide as those of the widest layer. */
 function storeElements(into: Tensor, v: Tensor, ids: Tensor): Tensor {
-  const own = reshape(v, [times(v.ne[0], v.ne[1]), v.ne[2]]);
+  const flat = [times(v.ne[0], v.ne[1]), v.ne[2]];
+  const own = v.nb ? cont(v, flat) : reshape(v, flat);
   const width = into.ne[0] as number;
   const rows = (own.ne[0] as number) < width ? pad(own, width) : own;
   return setRows(reshape(into, [1, elementsOf(into)]), reshape(rows, [1, elementsOf(rows)]), ids);
@@ -193,6 +264,8 @@ export interface HeadSources extends States {
   /** Brings values out of the latent, one matrix a head. */
   readonly decompress?: Tensor;
   readonly valuesLieTransposed: boolean;
+  /** Logits are squeezed. */
+  readonly softCap?: boolean;
 }
 
 /** Attention of all heads: `src/llama-graph.cpp:build_attn_mha`. The result is in the graph. */
@@ -210,8 +283,10 @@ function flash({ q, k, v, mask, sinks, decompress }: HeadSources): Tensor {
   return reshape(out, merged(out));
 }
 
-function scores({ q, k, v, mask, sinks, decompress, valuesLieTransposed }: HeadSources): Tensor {
-  const weights = softMax(mulMat(k, q), mask, sinks);
+function scores(sources: HeadSources): Tensor {
+  const { q, k, v, mask, sinks, decompress, valuesLieTransposed } = sources;
+  const products = mulMat(k, q);
+  const weights = softMax(sources.softCap ? softCapped(products) : products, mask, sinks);
   const mixed = mulMat(valuesLieTransposed ? v : cont(transpose(v)), weights);
   const out = permute(decompress ? mulMat(decompress, mixed) : mixed);
   return cont(out, merged(out));

@@ -1,5 +1,5 @@
 import type { Block } from '../../../../../schema/model.js';
-import { type Build, norm, put, weight } from '../build.js';
+import { type Build, norm, project, put, weight } from '../build.js';
 import type { Routing } from '../families.js';
 import {
   add,
@@ -11,6 +11,7 @@ import {
   fill,
   getRows,
   glu,
+  gluOfHalves,
   mul,
   mulMat,
   mulMatId,
@@ -31,26 +32,25 @@ import { stridesOf, type Tensor } from '../tensor.js';
 type Dense = Extract<Block, { kind: 'dense' }>;
 type Moe = Extract<Block, { kind: 'moe' }>;
 
-/** Gated feed-forward: `src/llama-graph.cpp:build_ffn`. */
-export const dense = (build: Build, _block: Dense, cur: Tensor, layer: number): Tensor =>
-  gated(build, cur, '', layer);
+/** Feed-forward with a gate, or without: `src/llama-graph.cpp:build_ffn`. */
+export function dense(build: Build, block: Dense, cur: Tensor, layer: number): Tensor {
+  if (block.gate !== false) return gated(build, cur, '', layer);
+  return project(build, unary(project(build, cur, 'ffn_up', layer)), 'ffn_down', layer);
+}
 
+/** A gate of its own, or one that lies in a row with what it weighs. */
 function gated(build: Build, cur: Tensor, suffix: string, layer: number): Tensor {
-  const matrix = (name: string) => weight(build, `${name}${suffix}.weight`, layer);
-  const up = mulMat(matrix('ffn_up'), cur);
-  return mulMat(matrix('ffn_down'), glu(mulMat(matrix('ffn_gate'), cur), up));
+  const up = project(build, cur, `ffn_up${suffix}`, layer);
+  const hasGate = build.find(`ffn_gate${suffix}.weight`, layer) !== undefined;
+  const inner = hasGate ? glu(project(build, cur, `ffn_gate${suffix}`, layer), up) : gluOfHalves(up);
+  return project(build, inner, `ffn_down${suffix}`, layer);
 }
 
 /**
  * Experts beside a feed-forward, each between norms of its own, and their sum. The router reads what comes before the
  * norm: `src/models/gemma4.cpp`.
  */
-export function denseAndMoe(
-  build: Build,
-  [, block]: readonly [Dense, Moe],
-  cur: Tensor,
-  layer: number,
-): Tensor {
+export function denseAndMoe(build: Build, block: Moe, cur: Tensor, layer: number): Tensor {
   const fed = gated(build, norm(build, cur, 'ffn_norm.weight', layer), '', layer);
   const one = norm(build, fed, 'post_ffw_norm_1.weight', layer);
   const inner = norm(build, cur, 'pre_ffw_norm_2.weight', layer);
@@ -65,17 +65,20 @@ export function moe(build: Build, block: Moe, cur: Tensor, layer: number): Tenso
   if (!block.shared) return routed;
   const shared = gated(build, cur, '_shexp', layer);
   const gate = build.find('ffn_gate_inp_shexp.weight', layer);
-  return add(routed, gate ? mul(shared, unary(mulMat(gate, cur))) : shared);
+  return add(routed, gate ? mul(shared, sharedGate(build, mulMat(gate, cur))) : shared);
 }
+
+const sharedGate = ({ family }: Build, a: Tensor): Tensor =>
+  family.dividesSharedGate ? div(unary(a), a) : unary(a);
 
 interface Choice {
   readonly experts: Tensor;
   readonly weights: Tensor;
 }
 
-/** `src/llama-graph.cpp:build_moe_ffn`. */
+/** `src/llama-graph.cpp:build_moe_ffn`; the router may read another input than the experts. */
 function routedExperts(build: Build, block: Moe, cur: Tensor, layer: number, routed = cur): Tensor {
-  const routing = build.family.routing ?? { gating: 'softmax' };
+  const routing = routingOf(build, block);
   const tokens = cur.ne[1];
   const choice = chosen(build, block, routing, routed, layer);
   put(build, choice.weights);
@@ -85,6 +88,11 @@ function routedExperts(build: Build, block: Moe, cur: Tensor, layer: number, rou
     : rows;
   const down = expert(build, 'ffn_down_exps', activated(build, inputs, choice, layer), choice, layer);
   return summed(build, block, routing.weighsInput ? down : mul(down, choice.weights), tokens);
+}
+
+function routingOf({ family }: Build, { routerCorrection }: Moe): Routing {
+  const uncorrected = routerCorrection ? undefined : family.uncorrected;
+  return uncorrected ?? family.routing ?? { gating: 'softmax' };
 }
 
 /** Gate and up, from one stack or from two. */
@@ -98,7 +106,7 @@ function activated(build: Build, inputs: Tensor, choice: Choice, layer: number):
   return glu(expert(build, 'ffn_gate_exps', inputs, choice, layer), up);
 }
 
-/** One matrix of the chosen experts, with the scale of each expert and its bias. */
+/** One matrix of the chosen experts, with the scale of each expert and its bias: `src/llama-graph.cpp:build_lora_mm_id`. */
 function expert(build: Build, name: string, cur: Tensor, { experts }: Choice, layer: number): Tensor {
   const plain = mulMatId(weight(build, `${name}.weight`, layer), cur, experts);
   const factors = build.find(`${name}.scale`, layer);

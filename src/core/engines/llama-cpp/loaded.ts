@@ -1,0 +1,31 @@
+import type { Architecture, Block } from '../../../schema/model.js';
+import { stackOf } from '../../tensors/stack.js';
+import type { Family } from './families.js';
+
+/**
+ * A model as the engine runs what the converter made of it: without windows that nobody reads, without an output matrix
+ * that was dropped, without rope where the engine turns none. Sources: those of `FAMILIES`.
+ *
+ * @example asLoaded(mistral7b.architecture, FAMILIES.llama).blocks.local // { kind: 'full', heads: 32, … }
+ */
+export function asLoaded(architecture: Architecture, family: Family): Architecture {
+  const { blocks, rope, ...rest } = architecture;
+  return {
+    ...rest,
+    ...(family.head === 'dropped' ? { tiedEmbeddings: true as const } : {}),
+    ...(rope && turns(architecture, family) ? { rope } : {}),
+    blocks: family.windows === 'ignored' ? withoutWindows(blocks) : blocks,
+  };
+}
+
+const turns = (architecture: Architecture, { ropeOnlyWithLayers: layers }: Family): boolean =>
+  layers === undefined || stackOf(architecture).length === layers;
+
+const withoutWindows = (blocks: Architecture['blocks']): Architecture['blocks'] =>
+  Object.fromEntries(Object.entries(blocks).map(([name, block]) => [name, withoutWindow(block)]));
+
+function withoutWindow(block: Block): Block {
+  if (block.kind !== 'sliding') return block;
+  const { window: _, ...attention } = block;
+  return { ...attention, kind: 'full' };
+}
