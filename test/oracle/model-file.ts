@@ -272,6 +272,7 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     expert_weights_scale: float(1),
     ...nextnLayers(spec, true),
   }),
+  gemma4,
   'minimax-m2': () => ({ expert_gating_func: SIGMOID }),
   granitehybrid: (spec) => ({
     'attention.head_count_kv': spec.layers.map(keyValueHeads),
@@ -294,6 +295,28 @@ const qwen35 = (spec: Spec): Metadata => ({
   nextn_predict_layers: spec.architecture.mtp?.modules ?? 0,
   'rope.dimension_sections': [11, 11, 10, 0],
 });
+
+function gemma4({ architecture, layers, block }: Spec): Metadata {
+  const { full, sliding } = { full: block('full')!, sliding: block('sliding')! };
+  const attentions = layers.map((blocks) => blocks.find(isAttention)!);
+  return {
+    'attention.key_length': full.headDim,
+    'attention.value_length': full.headDim,
+    'attention.key_length_swa': sliding.headDim,
+    'attention.value_length_swa': sliding.headDim,
+    'attention.head_count_kv': attentions.map(({ kvHeads }) => kvHeads),
+    'attention.sliding_window_pattern': attentions.map(({ kind }) => (kind === 'sliding' ? 1 : 0)),
+    'attention.shared_kv_layers': attentions.filter(({ sharedKv }) => sharedKv).length,
+    embedding_length_per_layer_input: architecture.layerEmbedding?.dim ?? 0,
+    feed_forward_length: layers.map((blocks) => blocks.find((one) => one.kind === 'dense')!.intermediateSize),
+    final_logit_softcapping: float(30),
+    'rope.dimension_count': full.headDim,
+    'rope.dimension_count_swa': sliding.headDim,
+  };
+}
+
+const isAttention = (one: Block): one is BlockOf<'full' | 'sliding'> =>
+  one.kind === 'full' || one.kind === 'sliding';
 
 const firstLayerWith = ({ layers }: Spec, kind: Kind): number =>
   layers.findIndex((blocks) => blocks.some((block) => block.kind === kind));

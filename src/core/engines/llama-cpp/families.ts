@@ -25,10 +25,22 @@ export interface Family {
   readonly headsPerLayer?: true;
   /** Two matrices, not one, say how far a delta net writes its state and how much of it stays. */
   readonly partsBetaAlpha?: true;
+  /** Experts stand beside a feed-forward, and router and experts have scales. */
+  readonly scaledExperts?: true;
+  /** Layers may share the cache of an earlier one; the keys and values that they have but never use are in the file. */
+  readonly sharesKv?: true;
+  /** Keys may serve as values. */
+  readonly valuesFromKeys?: true;
+  /** A second table joins every layer, where the model has one. */
+  readonly layerEmbedding?: true;
+  /** The loader makes the output before the embedding: a tied one is there twice, wherever it lies. */
+  readonly tiesTwice?: true;
+  /** Each layer ends with a factor of its own. */
+  readonly scalesLayers?: true;
   /** The architecture whose type switch calls 80 layers of grouped-query attention "70B". */
   readonly has70b?: true;
   /** Matrices that the file holds as one. */
-  readonly fused?: readonly ('qkv' | 'gateUp')[];
+  readonly fused?: readonly ('qkv' | 'gateUp' | 'expertsGateUp')[];
   /** Biases that are read beside those of queries, keys and values. */
   readonly biases?: readonly ('attentionOutput' | 'feedForward')[];
   readonly qkNorm?: 'head' | 'width';
@@ -36,8 +48,8 @@ export interface Family {
   readonly ungated?: true;
   /** Attention and feed-forward run side by side. */
   readonly parallel?: true;
-  /** Rope scaling whose factors are tensors of the file. */
-  readonly ropeFactors?: 'llama3' | 'longrope';
+  /** Rope scaling whose factors are tensors of the file; `proportional` has them always, for layers without a window. */
+  readonly ropeFactors?: 'llama3' | 'longrope' | 'proportional';
   /** Rope only in layers with a window, or only in a stack of so many layers. */
   readonly rope?: 'windows' | number;
   /** A gate on the output of attention: joint with the queries, a matrix as wide as them, or one row a head. */
@@ -144,6 +156,19 @@ export const FAMILIES: Record<string, Family> = {
   gemma: { head: 'dropped' },
   gemma2: { norms: 'sandwich', windows: 2, head: 'dropped' },
   gemma3: { norms: 'sandwich', qkNorm: 'head', windows: 6 },
+  gemma4: {
+    norms: 'sandwich',
+    qkNorm: 'head',
+    windows: 'listed',
+    ropeFactors: 'proportional',
+    sharesKv: true,
+    valuesFromKeys: true,
+    layerEmbedding: true,
+    fused: ['expertsGateUp'],
+    scaledExperts: true,
+    scalesLayers: true,
+    tiesTwice: true,
+  },
   phi3: { fused: ['qkv', 'gateUp'], windows: 'ignored', ropeFactors: 'longrope', squareQueries: true },
   olmo2: { norms: 'post', qkNorm: 'width', windows: 'listed', squareQueries: true, head: 'own' },
   granite: { ...LLAMA, squareQueries: true },

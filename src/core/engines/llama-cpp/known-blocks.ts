@@ -14,6 +14,8 @@ const ATTENTION = [
   'sinks',
   'outputGate',
   'rope',
+  'valueIsKey',
+  'sharedKv',
 ];
 
 /** Fields of each kind of block that the rules for this engine know; a kind that is not here is not known. */
@@ -26,11 +28,22 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
   gatedDeltaNet: ['keyHeads', 'valueHeads', 'keyDim', 'valueDim', 'convKernel'],
   mamba2: ['heads', 'headDim', 'stateDim', 'groups', 'convKernel'],
   dense: ['intermediateSize', 'gate', 'bias', 'activationParameters'],
-  moe: [...['experts', 'activeExperts', 'intermediateSize', 'bias', 'groups', 'routerCorrection', 'shared']],
+  moe: [
+    ...[
+      'experts',
+      'activeExperts',
+      'intermediateSize',
+      'bias',
+      'groups',
+      'routerCorrection',
+      'routerScales',
+      'shared',
+    ],
+  ],
 };
 
 /** Fields of a whole model that the rules do not know. */
-const UNKNOWN_FIELDS = ['headBias', 'extraRows', 'layerEmbedding', 'residualStreams'] as const;
+const UNKNOWN_FIELDS = ['headBias', 'extraRows', 'residualStreams'] as const;
 
 /**
  * Refuses what a spec can say but the rules for this engine do not know, or its loader does not take of an architecture:
@@ -73,6 +86,10 @@ const STRANGE_BLOCKS: Readonly<
     block.outputGate === undefined,
   valueDim: (block, { valueDims }) =>
     'kvHeads' in block && 'valueDim' in block && block.valueDim !== block.headDim && !valueDims,
+  valueIsKey: (block, { valuesFromKeys }) => 'valueIsKey' in block && !valuesFromKeys,
+  sharedKv: (block, { sharesKv }) => 'sharedKv' in block && (block.sharedKv !== true || !sharesKv),
+  routerScales: (block, { scaledExperts = false }) =>
+    block.kind === 'moe' && (block.routerScales === true) !== scaledExperts,
   sinks: (block, { sinks }) => 'kvHeads' in block && 'sinks' in block && !sinks,
   'fewer key-value heads than heads': (block, { squareKeys }) =>
     'kvHeads' in block && squareKeys === true && block.kvHeads !== block.heads,
@@ -119,6 +136,14 @@ const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, famil
     rope?.scaling?.kind === 'longrope' && ropeFactors !== 'longrope',
   'tiedEmbeddings false': ({ tiedEmbeddings }, { head }) => head === 'tied' && !tiedEmbeddings,
   'tiedEmbeddings true': ({ tiedEmbeddings }, { head }) => head === 'own' && tiedEmbeddings === true,
+  layerEmbedding: ({ layerEmbedding, vocabSize }, family) =>
+    layerEmbedding !== undefined && !(family.layerEmbedding && layerEmbedding.vocabSize === vocabSize),
+  'experts without a feed-forward beside them': (architecture, { scaledExperts }) =>
+    stackOf(architecture).some((steps) =>
+      steps.some(
+        (step) => step.some(({ kind }) => kind === 'moe') && step.length > 1 !== (scaledExperts ?? false),
+      ),
+    ),
   'blocks side by side': (architecture, { parallel = false }) =>
     stackOf(architecture).some((steps) => steps.some(mixesBoth) !== parallel),
   'layers with an indexer, and without': (architecture, { indexers }) =>

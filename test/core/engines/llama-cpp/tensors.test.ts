@@ -143,7 +143,7 @@ describe('frequency factors of Llama 3', () => {
     ggufTensors(architecture, {}).filter(({ name }) => name === 'rope_freqs.weight');
 
   test('are half a head, on every device', () => {
-    expect(factorsOf(scaled)).toMatchObject([{ ne: [2], onEveryDevice: true }]);
+    expect(factorsOf(scaled)).toMatchObject([{ ne: [2], place: 'everyDevice' }]);
   });
 
   test('are half of what is rotated where that is less than a head', () => {

@@ -1,5 +1,6 @@
-import type { Architecture } from '../../../../schema/model.js';
+import type { Architecture, Block } from '../../../../schema/model.js';
 import { type GgmlType, isQuantised } from '../../../quant/ggml-types.js';
+import { stackOf } from '../../../tensors/stack.js';
 import type { GraphFamily } from './families.js';
 import { expand, type Graph, newGraph } from './graph.js';
 import { add, input, layerNorm, mul, mulMat, rmsNorm, view } from './ops.js';
@@ -73,6 +74,8 @@ export interface Build extends Structure {
   chosenCells: Tensor | undefined;
   /** Rows of recurrent state that the sequences read, and those that only move. */
   readonly stateIds: () => { readonly main: Tensor; readonly extra: Tensor };
+  /** The layer whose cache others share, with a window or without: `src/llama-model.cpp:create_memory`. */
+  readonly sharedLayer: (windowed: boolean) => number;
   /** A weight of a layer, or of none, that may be absent. */
   readonly find: (name: string, layer?: number) => Tensor | undefined;
 }
@@ -80,9 +83,9 @@ export interface Build extends Structure {
 export function newBuild(structure: Structure): Build {
   const { family } = structure;
   const sizes = sizesOf(structure);
-  const { tokens, rows, sequences, cells, windowCells } = sizes;
-  const full = once(() => cacheInputs(structure, sizes, cells));
-  const windowed = once(() => cacheInputs(structure, sizes, windowCells));
+  const { tokens, rows, sequences } = sizes;
+  const full = once(() => cacheInputs(structure, sizes, false));
+  const windowed = once(() => cacheInputs(structure, sizes, true));
   return {
     ...structure,
     graph: newGraph(),
@@ -94,9 +97,13 @@ export function newBuild(structure: Structure): Build {
     indexerInputs: once(() => indexerInputs(structure, sizes)),
     chosenCells: undefined,
     stateIds: once(() => stateIds(sequences)),
+    sharedLayer: (inWindow) => firstSharing(structure) - (inWindow ? 2 : 1),
     find: finder(structure),
   };
 }
+
+const firstSharing = ({ architecture }: Structure): number =>
+  stackOf(architecture).findIndex((steps) => steps.flat().some((block) => 'sharedKv' in block));
 
 function sizesOf({ dimensions, separate }: Structure): Sizes {
   const { sequenceTokens, sequences } = dimensions;
@@ -131,7 +138,24 @@ export const put = (build: Build, a: Tensor): Tensor => expand(build.graph, a);
 
 /** Whether any layer sees a window: then the engine keeps two caches, `src/llama-kv-cache-iswa.cpp`. */
 export const hasWindows = ({ architecture }: Structure): boolean =>
-  Object.values(architecture.blocks).some(({ kind }) => kind === 'sliding' || kind === 'chunked');
+  Object.values(architecture.blocks).some(isWindowed);
+
+export const isWindowed = ({ kind }: Block): boolean => kind === 'sliding' || kind === 'chunked';
+
+type Attention = Extract<Block, { kind: 'full' | 'sliding' | 'chunked' }>;
+
+/** Attention whose keys and values are kept head by head. */
+const attentionOf = ({ architecture }: Structure): Attention[] =>
+  Object.values(architecture.blocks).filter(
+    (block): block is Attention => block.kind === 'full' || isWindowed(block),
+  );
+
+/** Elements of the widest layer's values: `src/llama-hparams.cpp:n_embd_v_gqa_max`. */
+export const widestValues = (structure: Structure): number =>
+  Math.max(
+    0,
+    ...attentionOf(structure).map(({ kvHeads, headDim, valueDim = headDim }) => kvHeads * valueDim),
+  );
 
 function once<T>(make: () => T): () => T {
   let made: T | undefined;
@@ -162,18 +186,19 @@ function finder({ weights, deviceOfWeight }: Structure): Build['find'] {
 
 const TURN = 64;
 
-function cacheInputs(structure: Structure, sizes: Sizes, cells: Size): CacheInputs {
-  const { flashAttention, kvTypeK, kvTypeV, architecture } = structure;
+function cacheInputs(structure: Structure, sizes: Sizes, windowed: boolean): CacheInputs {
+  const { flashAttention, kvTypeK, kvTypeV } = structure;
   const { tokens, streamTokens, streams } = sizes;
-  const attention = Object.values(architecture.blocks).filter((block) => 'kvHeads' in block);
-  const widest = Math.max(0, ...attention.map(({ kvHeads, headDim }) => kvHeads * headDim));
-  const headDim = attention[0]?.headDim ?? 0;
-  const turns = (type: GgmlType) => isQuantised(type) && headDim > 0 && headDim % TURN === 0;
+  const cells = windowed ? sizes.windowCells : sizes.cells;
+  const headDim = attentionOf(structure).find((block) => isWindowed(block) === windowed)?.headDim ?? 0;
+  const turns = (type: GgmlType) => isQuantised(type) && headDim > 0 && firstHeadDim(structure) % TURN === 0;
   const turn = (size: number) => input('attn_inp_rot', 'F32', [size, size]);
   return {
     keyIndices: input('attn_inp_k_idxs', 'I64', [tokens]),
     // Without flash attention values lie transposed, and every element has an index.
-    valueIndices: input('attn_inp_v_idxs', 'I64', [flashAttention ? tokens : scaled(tokens, widest)]),
+    valueIndices: input('attn_inp_v_idxs', 'I64', [
+      flashAttention ? tokens : scaled(tokens, widestValues(structure)),
+    ]),
     mask: input('attn_inp_kq_mask', flashAttention ? 'F16' : 'F32', [cells, streamTokens, 1, streams]),
     keyTurn: turns(kvTypeK) ? turn(largestTurn(headDim)) : undefined,
     valueTurn: turns(kvTypeV) ? turn(TURN) : undefined,
@@ -190,6 +215,13 @@ function indexerInputs({ architecture }: Structure, sizes: Sizes): IndexerInputs
     mask: input('attn_inp_kq_mask', 'F16', [cells, streamTokens, 1, streams]),
     turn: input('attn_inp_rot', 'F32', [size, size]),
   };
+}
+
+/** Heads of the first layer decide for all: `src/llama-kv-cache.cpp:llama_kv_cache()`. */
+function firstHeadDim(structure: Structure): number {
+  const first = stackOf(structure.architecture)[0]!.flat();
+  const attention = attentionOf(structure);
+  return (attention.find((block) => first.includes(block)) ?? attention[0])?.headDim ?? 0;
 }
 
 /** Largest power of two, 64 at least, that divides the head: `src/llama-kv-cache.cpp:build_input_k_rot`. */

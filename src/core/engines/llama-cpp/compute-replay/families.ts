@@ -29,6 +29,8 @@ export interface GraphFamily {
   readonly plainNormUnlessExperts?: number;
   /** Rows of logits are chosen not in the last layer but behind it, or behind the last norm. */
   readonly choosesRows?: 'afterLayers' | 'afterNorm';
+  /** Values are normalised too, without weights. */
+  readonly normsValues?: true;
   /** What is squeezed by a hyperbolic tangent: logits of attention where they are computed, those of tokens. */
   readonly softCaps?: readonly ('attention' | 'logits')[];
   /** Norms subtract the mean. */
@@ -98,6 +100,13 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   gemma2: { scales: ['embedding', 'queries'], softCaps: ['attention', 'logits'] },
   gemma3: { scales: ['embedding', 'queries'] },
   phi3: { scales: ['queries'], residualFirst: true },
+  gemma4: {
+    routing: { gating: 'softmax', normalised: true },
+    scales: ['embedding'],
+    normsValues: true,
+    softCaps: ['logits'],
+    choosesRows: 'afterNorm',
+  },
   olmo2: {},
   granite: { scales: ['embedding', 'residual', 'logits'] },
   'command-r': { scales: ['logits'], layerNorms: true },

@@ -4,13 +4,14 @@ import { isFeedForward } from '../../../tensors/index.js';
 import type { Steps } from '../../../tensors/stack.js';
 import { EMBEDDING } from '../placement.js';
 import { attention } from './blocks/attention.js';
-import { dense, moe } from './blocks/feed-forward.js';
+import { dense, denseAndMoe, moe } from './blocks/feed-forward.js';
 import { gatedDeltaNet } from './blocks/gated-delta-net.js';
 import { latent } from './blocks/latent.js';
+import { joinLayerInput, layerInputs } from './blocks/layer-embedding.js';
 import { mamba2 } from './blocks/mamba2.js';
 import { type Build, newBuild, norm, put, type Structure, weight } from './build.js';
 import type { Graph } from './graph.js';
-import { add, getRows, input, mulMat, pad, scale, softCapped, view } from './ops.js';
+import { add, getRows, input, mul, mulMat, pad, scale, softCapped, view } from './ops.js';
 import { stridesOf, type Tensor } from './tensor.js';
 import { TIED_OUTPUT } from './weights.js';
 
@@ -63,10 +64,14 @@ export function modelGraph(structure: Structure, layers: readonly GraphLayer[]):
   const rows = embedding(build);
   let hidden = scales(build, 'embedding', rows);
   if (hidden !== rows) put(build, hidden);
+  const inputs = layerInputs(build, hidden);
   layers.forEach(({ layer, steps }, index) => {
     build.graph.starts.push(hidden);
     const out = graphLayer(build, steps, hidden, { layer, isLast: index === layers.length - 1 });
-    hidden = layer < build.deepstackLayers ? add(out, embeddingPart(rows)) : out;
+    const joined = inputs ? joinLayerInput(build, out, inputs, layer) : out;
+    const factor = build.find('layer_output_scale.weight', layer);
+    const scaled = factor ? mul(joined, factor) : joined;
+    hidden = layer < build.deepstackLayers ? add(scaled, embeddingPart(rows)) : scaled;
   });
   put(build, logits(build, hidden));
   return build.graph;
@@ -99,7 +104,7 @@ interface Position {
 
 function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast }: Position): Tensor {
   const { family, ffnNorm } = build;
-  const { mixer, beside, feedForward, parallel } = blocksOf(steps);
+  const { mixer, beside, feedForward, experts, parallel } = blocksOf(steps);
   const normed = normBefore(build, hidden, 'attn_norm.weight', layer);
   if (family.expandsNorm) put(build, normed);
   const choose = (a: Tensor) => (isLast && !family.choosesRows ? getRows(a, build.outputIds()) : a);
@@ -109,8 +114,10 @@ function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast 
     return add(add(out, choose(hidden)), mixed);
   }
   const middle = add(behind(build, mixed, 'post_attention_norm.weight', layer), choose(hidden));
-  const inner = normBefore(build, middle, `${ffnNorm}.weight`, layer);
-  const out = behind(build, buildBlock(build, feedForward, inner, layer), 'post_ffw_norm.weight', layer);
+  const fed = experts
+    ? denseAndMoe(build, experts, middle, layer)
+    : buildBlock(build, feedForward, normBefore(build, middle, `${ffnNorm}.weight`, layer), layer);
+  const out = behind(build, fed, 'post_ffw_norm.weight', layer);
   return family.residualFirst ? add(middle, out) : add(out, middle);
 }
 
@@ -123,20 +130,26 @@ function behind(build: Build, out: Tensor, postNorm: string, layer: number): Ten
   return scales(build, 'residual', placement === 'pre' ? out : norm(build, out, postNorm, layer));
 }
 
+type Moe = Extract<FeedForward, { kind: 'moe' }>;
+
 interface LayerBlocks {
   readonly mixer: Mixer;
   /** What helps the mixer. */
   readonly beside: readonly Mixer[];
   readonly feedForward: FeedForward;
+  /** Experts beside the feed-forward. */
+  readonly experts: Moe | undefined;
   /** Both read the same. */
   readonly parallel: boolean;
 }
 
 function blocksOf(steps: Steps): LayerBlocks {
   const blocks = steps.flat();
-  const [mixer, feedForward, ...more] = blocks.filter(({ kind }) => kind !== 'indexer');
+  const [mixer, feedForward, experts, ...more] = blocks.filter(({ kind }) => kind !== 'indexer');
   const beside = blocks.filter((block) => block.kind === 'indexer');
-  if (!mixer || !feedForward || more.length > 0 || isFeedForward(mixer) || !isFeedForward(feedForward)) {
+  const isKnown =
+    mixer && feedForward && !isFeedForward(mixer) && isFeedForward(feedForward) && more.length === 0;
+  if (!isKnown || (experts && experts.kind !== 'moe')) {
     throw new InputError('not-understood', {
       field: 'a layer that is not a mixer and a feed-forward',
       engine: 'llama.cpp',
@@ -146,6 +159,7 @@ function blocksOf(steps: Steps): LayerBlocks {
     mixer: mixer as Mixer,
     beside,
     feedForward: feedForward as FeedForward,
+    experts,
     parallel: steps.length === 1,
   };
 }
