@@ -113,6 +113,7 @@ const EXTRAS: Readonly<Record<string, (random: Random) => Extras>> = {
   glm4_moe: (random) => ({ ...tied(random), ...(random.chance(0.5) && { qkNorm: 'head' }) }),
   gemma4: (random) => ({ ...tied(random), fullTimes: random.pick([1, 2]) }),
   granitemoehybrid: tied,
+  qwen3_vl: tied,
   qwen3_vl_moe: tied,
   deepseek_v2: tied,
   deepseek_v32: tied,

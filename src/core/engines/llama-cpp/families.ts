@@ -94,6 +94,7 @@ export const FAMILIES: Record<string, Family> = {
   mistral3: { ...LLAMA, windows: 'ignored' },
   qwen2: { windows: 'ignored', squareQueries: true },
   qwen3: { qkNorm: 'head', windows: 'ignored' },
+  qwen3vl: { qkNorm: 'head', windows: 'ignored' },
   qwen3moe: { qkNorm: 'head', windows: 'ignored', experts: 'everywhere' },
   qwen3next: {
     ffnNorm: 'post_attention_norm',
