@@ -166,7 +166,7 @@ const WEIGHT_ORDER = [
   'head',
   'mtp',
 ];
-const CACHE_ORDER = ['fullAttention', 'slidingWindow', 'latent', 'recurrentState'];
+const CACHE_ORDER = ['fullAttention', 'slidingWindow', 'latent', 'indexer', 'recurrentState'];
 
 function partsOf(devices: readonly DeviceUse[]): Part[] {
   const weights = together(

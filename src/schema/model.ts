@@ -72,6 +72,8 @@ const indexer = z.strictObject({
   headDim: count,
   /** Width of the latent that its queries come from; absent where they come from the layer's input. */
   queryRank: count.optional(),
+  /** Tokens that attention reads at most. */
+  chosenTokens: count.optional(),
   /** `norms`: normed queries and keys and no weights of the heads (MiniMax-M3). */
   form: z.literal('norms').optional(),
   /** One entry for so many tokens, made by a compressor of its own. */

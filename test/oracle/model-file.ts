@@ -50,9 +50,15 @@ export function metadataOf({ model, architectureName, layersAll, vocabSize }: Pr
     'general.architecture': architectureName,
     'general.name': model.name,
     'tokenizer.ggml.model': 'none',
-    ...Object.fromEntries(Object.entries(keys).map(([key, value]) => [`${architectureName}.${key}`, value])),
+    ...Object.fromEntries(
+      Object.entries(keys).map(([key, value]) => [fullKey(architectureName, key), value]),
+    ),
   };
 }
+
+/** `xielu` stands for itself. */
+const fullKey = (architectureName: string, key: string): string =>
+  key.startsWith('xielu.') ? key : `${architectureName}.${key}`;
 
 function specOf(architecture: Architecture): Spec {
   const layers = stackOf(architecture).map((steps) => steps.flat());
@@ -163,6 +169,20 @@ const GRANITE: Metadata = {
 /** Rope over time, height and width. */
 const SECTIONS: Metadata = { 'rope.dimension_sections': [16, 24, 24, 0] };
 
+/** DeepSeek's experts behind latent attention that an indexer helps. */
+function indexed(spec: Spec): Metadata {
+  const indexer = spec.block('indexer')!;
+  return {
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    expert_shared_count: sharedCount(spec),
+    ...SIGMOID_SCALED,
+    ...nextnLayers(spec, true),
+    'attention.indexer.head_count': indexer.heads,
+    'attention.indexer.key_length': indexer.headDim,
+    'attention.indexer.top_k': indexer.chosenTokens ?? 0,
+  };
+}
+
 /** What an architecture reads beside the usual keys: `src/models/*.cpp:load_arch_hparams`. */
 const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
   mistral3: ({ architecture }) =>
@@ -184,12 +204,8 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     ...sharedWidth(spec),
   }),
   qwen2moe: sharedWidth,
-  qwen3vlmoe: ({ architecture }) => ({
-    n_deepstack_layers:
-      architecture.towers?.vision?.tensors.find(({ name }) => name.startsWith('deepstack_mergers.'))?.count ??
-      0,
-    'rope.dimension_sections': [24, 20, 20, 0],
-  }),
+  qwen3vl,
+  qwen3vlmoe: qwen3vl,
   qwen35: (spec) => qwen35(spec),
   qwen35moe: (spec) => ({ ...qwen35(spec), ...sharedWidth(spec) }),
   deepseek2: (spec) => ({
@@ -200,6 +216,11 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
       : { expert_gating_func: SOFTMAX, expert_weights_scale: float(16) }),
     ...nextnLayers(spec, spec.architecture.type === 'glm4_moe_lite'),
     'rope.scaling.yarn_log_multiplier': float(0.1),
+  }),
+  deepseek32: indexed,
+  'glm-dsa': (spec) => ({
+    ...indexed(spec),
+    'attention.indexer.types': spec.layers.map((blocks) => blocks.some(({ kind }) => kind === 'indexer')),
   }),
   'ernie4_5-moe': (spec) => ({
     interleave_moe_layer_step: 1,
@@ -247,6 +268,7 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     expert_weights_scale: float(1),
     ...nextnLayers(spec, true),
   }),
+  gemma4,
   'minimax-m2': () => ({ expert_gating_func: SIGMOID }),
   granitehybrid: (spec) => ({
     'attention.head_count_kv': spec.layers.map(keyValueHeads),
@@ -269,6 +291,36 @@ const qwen35 = (spec: Spec): Metadata => ({
   nextn_predict_layers: spec.architecture.mtp?.modules ?? 0,
   'rope.dimension_sections': [11, 11, 10, 0],
 });
+
+function gemma4({ architecture, layers, block }: Spec): Metadata {
+  const { full, sliding } = { full: block('full')!, sliding: block('sliding')! };
+  const attentions = layers.map((blocks) => blocks.find(isAttention)!);
+  return {
+    'attention.key_length': full.headDim,
+    'attention.value_length': full.headDim,
+    'attention.key_length_swa': sliding.headDim,
+    'attention.value_length_swa': sliding.headDim,
+    'attention.head_count_kv': attentions.map(({ kvHeads }) => kvHeads),
+    'attention.sliding_window_pattern': attentions.map(({ kind }) => (kind === 'sliding' ? 1 : 0)),
+    'attention.shared_kv_layers': attentions.filter(({ sharedKv }) => sharedKv).length,
+    embedding_length_per_layer_input: architecture.layerEmbedding?.dim ?? 0,
+    feed_forward_length: layers.map((blocks) => blocks.find((one) => one.kind === 'dense')!.intermediateSize),
+    final_logit_softcapping: float(30),
+    'rope.dimension_count': full.headDim,
+    'rope.dimension_count_swa': sliding.headDim,
+  };
+}
+
+const isAttention = (one: Block): one is BlockOf<'full' | 'sliding'> =>
+  one.kind === 'full' || one.kind === 'sliding';
+
+function qwen3vl({ architecture }: Spec): Metadata {
+  const tensors = architecture.towers?.vision?.tensors ?? [];
+  return {
+    n_deepstack_layers: tensors.find(({ name }) => name.startsWith('deepstack_mergers.'))?.count ?? 0,
+    'rope.dimension_sections': [24, 20, 20, 0],
+  };
+}
 
 const firstLayerWith = ({ layers }: Spec, kind: Kind): number =>
   layers.findIndex((blocks) => blocks.some((block) => block.kind === kind));

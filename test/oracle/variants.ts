@@ -8,7 +8,9 @@ type Attention = BlockOf<'full' | 'sliding' | 'chunked'>;
 /** What all blocks of a variant share. */
 interface Shape {
   readonly hiddenSize: number;
+  readonly queryRank: number;
   readonly heads: Pick<Attention, 'heads' | 'kvHeads' | 'headDim'>;
+  readonly window: number;
   readonly extras: Extras;
 }
 
@@ -18,6 +20,8 @@ interface Extras {
   readonly bias?: 'qkv' | 'qkvo';
   readonly qkNorm?: 'head';
   readonly denseBias?: true;
+  /** Heads of full layers are so many times as wide as those with a window, and in other groups. */
+  readonly fullTimes?: number;
 }
 
 /**
@@ -27,20 +31,24 @@ interface Extras {
  */
 export function drawVariant(random: Random, model: Model): Omit<Model, 'id'> {
   const { architecture } = model;
-  const heads = drawHeads(random);
+  const heads = drawHeads(random, architecture.type);
   const shape: Shape = {
     hiddenSize: SQUARE.has(architecture.type) ? heads.heads * heads.headDim : 64 * random.scaled(4, 128),
     heads,
+    queryRank: 64 * random.whole(1, 24),
+    window: random.scaled(16, 8192),
     extras: EXTRAS[architecture.type]?.(random) ?? {},
   };
   const { tiedEmbeddings: _, mtp, vision: __, ...kept } = relaid(random, architecture);
+  const vocabSize = (architecture.paddingRows ?? 0) + random.scaled(256, 300_000);
   return {
     name: `A variant of ${model.name}`,
     context: { native: random.scaled(1024, 1 << 20) },
     architecture: {
       ...kept,
       hiddenSize: shape.hiddenSize,
-      vocabSize: (architecture.paddingRows ?? 0) + random.scaled(256, 300_000),
+      vocabSize,
+      ...(kept.layerEmbedding && { layerEmbedding: { ...kept.layerEmbedding, vocabSize } }),
       ...((shape.extras.tiedEmbeddings ?? TIED.has(architecture.type)) && { tiedEmbeddings: true }),
       ...(kept.rope && { rope: ropeOf(kept.rope, shape) }),
       blocks: Object.fromEntries(
@@ -103,9 +111,13 @@ const EXTRAS: Readonly<Record<string, (random: Random) => Extras>> = {
   qwen3_5_moe: tied,
   qwen3_5_moe_text: tied,
   glm4_moe: (random) => ({ ...tied(random), ...(random.chance(0.5) && { qkNorm: 'head' }) }),
+  gemma4: (random) => ({ ...tied(random), fullTimes: random.pick([1, 2]) }),
   granitemoehybrid: tied,
+  qwen3_vl: tied,
   qwen3_vl_moe: tied,
   deepseek_v2: tied,
+  deepseek_v32: tied,
+  glm_moe_dsa: tied,
   glm4_moe_lite: tied,
   ernie4_5_moe: biasedOrTied,
   granitemoe: (random) => ({
@@ -159,14 +171,20 @@ const RELAID: Readonly<Record<string, Relay>> = {
   },
 };
 
-function drawHeads(random: Random): Shape['heads'] {
+function drawHeads(random: Random, type: string): Shape['heads'] {
   const kvHeads = random.whole(1, 8);
   return {
-    heads: kvHeads * random.whole(1, 8),
+    heads: type === 'qwen' ? kvHeads : kvHeads * random.whole(1, 8),
     kvHeads,
     headDim: random.pick([32, 64, 80, 96, 128, 128, 192, 256]),
   };
 }
+
+/** As many heads of queries, of another width and in other groups; the same in every layer of the kind. */
+const otherHeads = (times: number, { heads, kvHeads, headDim }: Shape['heads']): Partial<Shape['heads']> => ({
+  kvHeads: heads % 2 === 0 ? heads / 2 : kvHeads,
+  headDim: times * headDim,
+});
 
 function ropeOf(rope: NonNullable<Architecture['rope']>, { heads }: Shape): Architecture['rope'] {
   return rope.dim ? { ...rope, dim: heads.headDim / 2 } : rope;
@@ -187,23 +205,35 @@ type Redraw<K extends Block['kind']> = (random: Random, block: BlockOf<K>, shape
 
 /** Kinds without a line stay as they are. */
 const REDRAWS: { readonly [K in Block['kind']]?: Redraw<K> } = {
-  full: (_, block, { heads, extras }) => ({ ...block, ...heads, ...attentionExtras(extras) }),
-  sliding: (random, block, { heads, extras }) => ({
+  full: (_, block, { heads, extras }) => ({
+    ...block,
+    ...heads,
+    ...(extras.fullTimes && otherHeads(extras.fullTimes, heads)),
+    ...attentionExtras(extras),
+  }),
+  sliding: (_, block, { heads, extras, window }) => ({
     ...block,
     ...heads,
     ...attentionExtras(extras),
-    window: random.scaled(16, 8192),
+    window,
   }),
   // The window of chunked layers is built into the engine.
   chunked: (_, block, { heads }) => ({ ...block, ...heads }),
-  latent: (random, block) => ({
+  latent: (random, block, { queryRank }) => ({
     ...block,
     heads: random.whole(1, 64),
-    ...(block.queryRank && { queryRank: 64 * random.whole(1, 24) }),
+    ...(block.queryRank && { queryRank }),
     kvRank: 64 * random.whole(1, 10),
     nopeDim: 32 * random.whole(1, 6),
     ropeDim: random.pick([32, 64]),
     valueDim: 32 * random.whole(1, 6),
+  }),
+  indexer: (random, block, { queryRank }) => ({
+    ...block,
+    ...(block.queryRank && { queryRank }),
+    heads: random.whole(1, 64),
+    headDim: random.pick([64, 128]),
+    chosenTokens: random.scaled(1, 8192),
   }),
   gatedDeltaNet: (random, block) => {
     const keyHeads = random.whole(1, 16);

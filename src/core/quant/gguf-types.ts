@@ -48,7 +48,7 @@ const CATEGORIES: readonly (readonly [string, Category])[] = [
 ];
 
 /** Names that stay as they are: `llama-quant.cpp:tensor_allows_quantization`, for the tensors that planned models have. */
-const KEPT = ['_norm.weight', 'ffn_gate_inp.weight', 'ssm_conv1d'];
+const KEPT = ['_norm.weight', 'ffn_gate_inp.weight', 'per_layer_model_proj', 'ssm_conv1d'];
 
 /** Where a row is no whole number of blocks: `llama-quant.cpp:tensor_type_fallback`. */
 const FALLBACKS: Partial<Record<GgmlType, GgmlType>> = {
@@ -86,7 +86,7 @@ function kindOf(name: string): Kind {
 
 function categoryOf(name: string): Category {
   if (name === 'output.weight') return 'output';
-  if (name === 'token_embd.weight') return 'tokenEmbedding';
+  if (name === 'token_embd.weight' || name === 'per_layer_token_embd.weight') return 'tokenEmbedding';
   return CATEGORIES.find(([part]) => name.includes(part))?.[1] ?? 'other';
 }
 

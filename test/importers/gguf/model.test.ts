@@ -48,8 +48,9 @@ const read = known.filter(
 const unread = known.filter(([, engineName]) => !Object.hasOwn(GGUF_FAMILIES, engineName));
 
 describe('every model of the catalogue, written as a file and read again', () => {
-  test.each(unread)('%s (%s) is refused by its name', async (_, engineName, model) => {
-    await expect(specOf(ggufOfSpec(model, engineName))).rejects.toThrow(refusal('not-understood'));
+  test.each(unread)('%s (%s) is refused by its name', async (_, engineName) => {
+    const bare = specOf({ metadata: { 'general.architecture': engineName }, tensors: [] });
+    await expect(bare).rejects.toThrow(refusal('not-understood'));
   });
 
   test.each(read)('%s (%s)', async (_, engineName, model) => {

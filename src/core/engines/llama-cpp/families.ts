@@ -15,16 +15,32 @@ export interface Family {
   readonly seesAllFirst?: true;
   /** Layers for multi-token prediction stay in the file, of all models or of those types; they are not loaded. */
   readonly keepsMtp?: true | readonly string[];
+  /** Tensors of those layers that are loaded nonetheless: the loader does not skip them. */
+  readonly loadsOfMtp?: readonly string[];
+  /** All layers have an indexer, or the first and some others; absent: none. */
+  readonly indexers?: 'everywhere' | 'shared';
   /** Queries come without a low rank in a stack of so many layers and a vocabulary of such a size, and only there. */
   readonly plainQueries?: (layers: number, vocabSize: number) => boolean;
   /** The file says key-value heads layer by layer, so that a layer without attention has none. */
   readonly headsPerLayer?: true;
   /** Two matrices, not one, say how far a delta net writes its state and how much of it stays. */
   readonly partsBetaAlpha?: true;
+  /** Experts stand beside a feed-forward, and router and experts have scales. */
+  readonly scaledExperts?: true;
+  /** Layers may share the cache of an earlier one; the keys and values that they have but never use are in the file. */
+  readonly sharesKv?: true;
+  /** Keys may serve as values. */
+  readonly valuesFromKeys?: true;
+  /** A second table joins every layer, where the model has one. */
+  readonly layerEmbedding?: true;
+  /** The loader makes the output before the embedding: a tied one is there twice, wherever it lies. */
+  readonly tiesTwice?: true;
+  /** Each layer ends with a factor of its own. */
+  readonly scalesLayers?: true;
   /** The architecture whose type switch calls 80 layers of grouped-query attention "70B". */
   readonly has70b?: true;
   /** Matrices that the file holds as one. */
-  readonly fused?: readonly ('qkv' | 'gateUp')[];
+  readonly fused?: readonly ('qkv' | 'gateUp' | 'expertsGateUp')[];
   /** Biases that are read beside those of queries, keys and values. */
   readonly biases?: readonly ('attentionOutput' | 'feedForward')[];
   readonly qkNorm?: 'head' | 'width';
@@ -32,13 +48,13 @@ export interface Family {
   readonly ungated?: true;
   /** Attention and feed-forward run side by side. */
   readonly parallel?: true;
-  /** Rope scaling whose factors are tensors of the file. */
-  readonly ropeFactors?: 'llama3' | 'longrope';
-  /** Rope only in a stack of so many layers. */
-  readonly ropeOnlyWithLayers?: number;
+  /** Rope scaling whose factors are tensors of the file; `proportional` has them always, for layers without a window. */
+  readonly ropeFactors?: 'llama3' | 'longrope' | 'proportional';
+  /** Rope only in layers with a window, or only in a stack of so many layers. */
+  readonly rope?: 'windows' | number;
   /** A gate on the output of attention: joint with the queries, a matrix as wide as them, or one row a head. */
   readonly outputGates?: readonly ('joint' | 'wide' | 'head')[];
-  /** Keys are as wide as the hidden state too: every head has its own. */
+  /** There are as many key-value heads as heads. */
   readonly squareKeys?: true;
   /** Values may be narrower or wider than keys. */
   readonly valueDims?: true;
@@ -78,6 +94,7 @@ export const FAMILIES: Record<string, Family> = {
   mistral3: { ...LLAMA, windows: 'ignored' },
   qwen2: { windows: 'ignored', squareQueries: true },
   qwen3: { qkNorm: 'head', windows: 'ignored' },
+  qwen3vl: { qkNorm: 'head', windows: 'ignored' },
   qwen3moe: { qkNorm: 'head', windows: 'ignored', experts: 'everywhere' },
   qwen3next: {
     ffnNorm: 'post_attention_norm',
@@ -110,6 +127,24 @@ export const FAMILIES: Record<string, Family> = {
     sharedExpert: 'counted',
     corrects: true,
   },
+  deepseek32: {
+    keepsMtp: true,
+    loadsOfMtp: ['exp_probs_b.bias'],
+    indexers: 'everywhere',
+    plainQueries: () => false,
+    experts: 'afterPlain',
+    sharedExpert: 'counted',
+    corrects: true,
+  },
+  'glm-dsa': {
+    keepsMtp: true,
+    loadsOfMtp: ['exp_probs_b.bias'],
+    indexers: 'shared',
+    plainQueries: () => false,
+    experts: 'afterPlain',
+    sharedExpert: 'counted',
+    corrects: true,
+  },
   glm4: { norms: 'sandwich', fused: ['gateUp'] },
   glm4moe: {
     ffnNorm: 'post_attention_norm',
@@ -122,11 +157,24 @@ export const FAMILIES: Record<string, Family> = {
   gemma: { head: 'dropped' },
   gemma2: { norms: 'sandwich', windows: 2, head: 'dropped' },
   gemma3: { norms: 'sandwich', qkNorm: 'head', windows: 6 },
+  gemma4: {
+    norms: 'sandwich',
+    qkNorm: 'head',
+    windows: 'listed',
+    ropeFactors: 'proportional',
+    sharesKv: true,
+    valuesFromKeys: true,
+    layerEmbedding: true,
+    fused: ['expertsGateUp'],
+    scaledExperts: true,
+    scalesLayers: true,
+    tiesTwice: true,
+  },
   phi3: { fused: ['qkv', 'gateUp'], windows: 'ignored', ropeFactors: 'longrope', squareQueries: true },
   olmo2: { norms: 'post', qkNorm: 'width', windows: 'listed', squareQueries: true, head: 'own' },
   granite: { ...LLAMA, squareQueries: true },
   'command-r': { parallel: true, squareQueries: true, head: 'tied' },
-  cohere2: { parallel: true, windows: 4, squareQueries: true, head: 'tied' },
+  cohere2: { parallel: true, windows: 4, rope: 'windows', squareQueries: true, head: 'tied' },
   seed_oss: { ffnNorm: 'post_attention_norm' },
   ernie4_5: {},
   apertus: {
@@ -139,9 +187,9 @@ export const FAMILIES: Record<string, Family> = {
   exaone: { ropeFactors: 'llama3' },
   internlm2: { squareQueries: true, head: 'own' },
   qwen2vl: { windows: 'ignored', squareQueries: true },
-  baichuan: { ropeOnlyWithLayers: 32, squareQueries: true, head: 'own' },
+  baichuan: { rope: 32, squareQueries: true, head: 'own' },
   chatglm: { fused: ['qkv', 'gateUp'], squareQueries: true },
-  qwen: { fused: ['qkv'], squareQueries: true, head: 'own' },
+  qwen: { fused: ['qkv'], squareQueries: true, squareKeys: true, head: 'own' },
   'minimax-m2': { qkNorm: 'width', experts: 'everywhere', corrects: true },
   granitehybrid: { headsPerLayer: true, biases: ['attentionOutput', 'feedForward'], sharedExpert: 'maybe' },
   qwen2moe: {
@@ -174,6 +222,7 @@ export const FAMILIES: Record<string, Family> = {
     corrects: true,
   },
   'exaone-moe': {
+    rope: 'windows',
     qkNorm: 'head',
     windows: 'listed',
     head: 'own',
@@ -183,6 +232,7 @@ export const FAMILIES: Record<string, Family> = {
     corrects: true,
   },
   afmoe: {
+    rope: 'windows',
     norms: 'sandwich',
     qkNorm: 'head',
     windows: 4,

@@ -1,6 +1,7 @@
 import { InputError } from '../../../errors.js';
 import type { Architecture, Block } from '../../../schema/model.js';
-import { stackOf } from '../../tensors/stack.js';
+import { isFeedForward } from '../../tensors/index.js';
+import { type Step, type Steps, stackOf } from '../../tensors/stack.js';
 import type { Family } from './families.js';
 
 const ATTENTION = [
@@ -13,6 +14,8 @@ const ATTENTION = [
   'sinks',
   'outputGate',
   'rope',
+  'valueIsKey',
+  'sharedKv',
 ];
 
 /** Fields of each kind of block that the rules for this engine know; a kind that is not here is not known. */
@@ -21,14 +24,26 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
   sliding: [...ATTENTION, 'window'],
   chunked: [...ATTENTION, 'window'],
   latent: ['heads', 'queryRank', 'kvRank', 'nopeDim', 'ropeDim', 'valueDim'],
+  indexer: ['heads', 'headDim', 'queryRank', 'chosenTokens'],
   gatedDeltaNet: ['keyHeads', 'valueHeads', 'keyDim', 'valueDim', 'convKernel'],
   mamba2: ['heads', 'headDim', 'stateDim', 'groups', 'convKernel'],
   dense: ['intermediateSize', 'gate', 'bias', 'activationParameters'],
-  moe: [...['experts', 'activeExperts', 'intermediateSize', 'bias', 'groups', 'routerCorrection', 'shared']],
+  moe: [
+    ...[
+      'experts',
+      'activeExperts',
+      'intermediateSize',
+      'bias',
+      'groups',
+      'routerCorrection',
+      'routerScales',
+      'shared',
+    ],
+  ],
 };
 
 /** Fields of a whole model that the rules do not know. */
-const UNKNOWN_FIELDS = ['headBias', 'extraRows', 'layerEmbedding', 'residualStreams'] as const;
+const UNKNOWN_FIELDS = ['headBias', 'extraRows', 'residualStreams'] as const;
 
 /**
  * Refuses what a spec can say but the rules for this engine do not know, or its loader does not take of an architecture:
@@ -71,6 +86,10 @@ const STRANGE_BLOCKS: Readonly<
     block.outputGate === undefined,
   valueDim: (block, { valueDims }) =>
     'kvHeads' in block && 'valueDim' in block && block.valueDim !== block.headDim && !valueDims,
+  valueIsKey: (block, { valuesFromKeys }) => 'valueIsKey' in block && !valuesFromKeys,
+  sharedKv: (block, { sharesKv }) => 'sharedKv' in block && (block.sharedKv !== true || !sharesKv),
+  routerScales: (block, { scaledExperts = false }) =>
+    block.kind === 'moe' && (block.routerScales === true) !== scaledExperts,
   sinks: (block, { sinks }) => 'kvHeads' in block && 'sinks' in block && !sinks,
   'fewer key-value heads than heads': (block, { squareKeys }) =>
     'kvHeads' in block && squareKeys === true && block.kvHeads !== block.heads,
@@ -96,6 +115,14 @@ const STRANGE_BLOCKS: Readonly<
     plainQueries !== undefined &&
     plainQueries(stackOf(architecture).length, architecture.vocabSize - (architecture.paddingRows ?? 0)) !==
       (block.queryRank === undefined),
+  'queryRank and chosenTokens, which are missing': (block) =>
+    block.kind === 'indexer' && (block.queryRank === undefined || block.chosenTokens === undefined),
+  // The matrix that turns keys is as wide as they are, and `ggml_gen_hadamard` makes powers of two.
+  'headDim, which is no power of two': (block) =>
+    block.kind === 'indexer' && (block.headDim < 64 || !Number.isInteger(Math.log2(block.headDim))),
+  'queryRank, which is not that of the attention': (block, _, { blocks }) =>
+    block.kind === 'indexer' &&
+    Object.values(blocks).some((other) => other.kind === 'latent' && other.queryRank !== block.queryRank),
   window: (block, { windows }) => block.kind === 'sliding' && windows === undefined,
   'heads of another width than the hidden state': (block, { squareQueries }, { hiddenSize }) =>
     squareQueries === true && 'kvHeads' in block && block.heads * block.headDim !== hiddenSize,
@@ -109,18 +136,37 @@ const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, famil
     rope?.scaling?.kind === 'longrope' && ropeFactors !== 'longrope',
   'tiedEmbeddings false': ({ tiedEmbeddings }, { head }) => head === 'tied' && !tiedEmbeddings,
   'tiedEmbeddings true': ({ tiedEmbeddings }, { head }) => head === 'own' && tiedEmbeddings === true,
+  layerEmbedding: ({ layerEmbedding, vocabSize }, family) =>
+    layerEmbedding !== undefined && !(family.layerEmbedding && layerEmbedding.vocabSize === vocabSize),
+  'experts without a feed-forward beside them': (architecture, { scaledExperts }) =>
+    stackOf(architecture).some((steps) =>
+      steps.some(
+        (step) => step.some(({ kind }) => kind === 'moe') && step.length > 1 !== (scaledExperts ?? false),
+      ),
+    ),
   'blocks side by side': (architecture, { parallel = false }) =>
-    stackOf(architecture).some((steps) => (steps.length === 1) !== parallel),
+    stackOf(architecture).some((steps) => steps.some(mixesBoth) !== parallel),
+  'layers with an indexer, and without': (architecture, { indexers }) =>
+    !placesIndexers(stackOf(architecture), indexers),
   'an order of windows of its own': hasOtherWindows,
   'layers without experts': (architecture, { experts }) =>
     experts !== undefined && !placesExperts(architecture, experts),
 };
 
+function placesIndexers(stack: readonly Steps[], indexers: Family['indexers']): boolean {
+  const has = stack.map((steps) => steps.flat().some(({ kind }) => kind === 'indexer'));
+  if (!indexers) return !has.includes(true);
+  return indexers === 'everywhere' ? !has.includes(false) : has[0] === true;
+}
+
+/** A mixer and a feed-forward that read the same. */
+const mixesBoth = (step: Step): boolean => step.some(isFeedForward) && !step.every(isFeedForward);
+
 /** Whether layers without experts stand where they may. */
 function placesExperts(architecture: Architecture, experts: NonNullable<Family['experts']>): boolean {
   const has = stackOf(architecture).map((steps) => steps.flat().some(({ kind }) => kind === 'moe'));
   const first = experts === 'everywhere' ? 0 : has.indexOf(true);
-  return first >= 0 && has.every((moe, layer) => moe === layer >= first);
+  return first < 0 || has.every((moe, layer) => moe === layer >= first);
 }
 
 /** `src/llama-hparams.cpp:set_swa_pattern`. */

@@ -24,15 +24,21 @@ export function cellsOf(cache: Pick<TokenCache, 'window'>, settings: Settings): 
  * Bytes that one layer of a class keeps in a buffer. Recurrent state is in 32-bit floats whatever the cache type: `src/llama-kv-cache.cpp:llama_kv_cache()`,
  * `src/llama-memory-recurrent.cpp`.
  */
-export function layerCacheBytes({ cache }: CacheClass, settings: Settings, kind: BufferKind): number {
+export function layerCacheBytes(
+  { cache, transposedElements }: CacheClass,
+  settings: Settings,
+  kind: BufferKind,
+): number {
   if (!cache.grows) {
     const aligned = (elements: number) => bufferBytes('F32', [elements, settings.sequences], kind);
     return aligned(cache.convElements) + aligned(cache.stateElements);
   }
   const cells = cellsOf(cache, settings) * settings.streams;
+  const { keyElements, valueElements } = cache;
+  const values = valueElements && !settings.flashAttention ? transposedElements : valueElements;
   return (
-    tensorBytes(settings.kvTypeK, cache.keyElements, cells, kind) +
-    tensorBytes(settings.kvTypeV, cache.valueElements, cells, kind)
+    tensorBytes(settings.kvTypeK, keyElements, cells, kind) +
+    tensorBytes(settings.kvTypeV, values, cells, kind)
   );
 }
 

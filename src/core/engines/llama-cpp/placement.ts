@@ -2,6 +2,7 @@ import { InputError } from '../../../errors.js';
 import type { ResolvedRequest } from '../../request.js';
 import { type Override, overridden, readOverrides } from './overrides.js';
 import type { PreparedModel } from './prepare.js';
+import type { GgufPiece } from './tensors.js';
 
 /** A run of layers on one device, `from` included and `to` not. */
 export interface Run {
@@ -40,7 +41,7 @@ export const PIPELINE_COPIES = 4;
 export const EMBEDDING = 'token_embd.weight';
 
 /** A weight as far as its place depends on it. */
-interface Placed {
+interface Placed extends Pick<GgufPiece, 'place'> {
   /** Without its layer. */
   readonly name: string;
   /** A stack of experts. */
@@ -54,12 +55,17 @@ export function deviceOfLayer({ cards }: Placement, layer: number): number {
 }
 
 /** Number of the device that holds a weight: the embedding is on the host, the output with the last layer. */
-export function deviceOfTensor(placement: Placement, { name, routed }: Placed, layer?: number): number {
+export function deviceOfTensor(
+  placement: Placement,
+  { name, routed, place }: Placed,
+  layer?: number,
+): number {
   const host = placement.cards.length;
   const fullName = layer === undefined ? name : `blk.${layer}.${name}`;
   const named = overridden(placement.overrides, fullName);
   if (named !== undefined) return named === 'host' ? host : named;
-  if (name === EMBEDDING) return host;
+  if (place === 'host') return host;
+  if (place === 'firstLayer') return deviceOfLayer(placement, 0);
   if (layer === undefined) return placement.outputCard ?? host;
   return routed && layer < placement.hostExpertLayers ? host : deviceOfLayer(placement, layer);
 }

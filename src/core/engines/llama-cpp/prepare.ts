@@ -5,13 +5,13 @@ import { cacheOf, type LayerCache, type MemoryCache } from '../../cache/index.js
 import { type GgmlType, isQuantised, rowBytes } from '../../quant/ggml-types.js';
 import { fullName, isValues, type MixContext, typeChooser } from '../../quant/gguf-types.js';
 import type { Role } from '../../tensors/index.js';
-import { stackOf } from '../../tensors/stack.js';
+import { type Steps, stackOf } from '../../tensors/stack.js';
 import type { Programs } from './compute-replay/index.js';
 import { FAMILIES, type Family } from './families.js';
 import { refuseUnknown } from './known-blocks.js';
 import { type LawShape, lawShapeOf } from './law-shape.js';
 import { asLoaded } from './loaded.js';
-import { type GgufLayout, type GgufPiece, ggufLayout } from './tensors.js';
+import { type GgufLayout, type GgufPiece, ggufLayout, type Place } from './tensors.js';
 
 /** Where a buffer lies decides its padding. */
 export type BufferKind = 'host' | 'cuda';
@@ -27,7 +27,7 @@ export interface RoleSums {
 }
 
 /** A tensor outside the stack. */
-export interface OutsideTensor {
+export interface OutsideTensor extends Pick<GgufPiece, 'place'> {
   readonly name: string;
   readonly role: Role;
   readonly bytes: ByKind;
@@ -42,6 +42,8 @@ export interface CacheClass {
   readonly part: KeptCache['part'];
   /** How many of the first layers are of this class: one entry more than there are layers. */
   readonly upTo: Int32Array;
+  /** Elements of a token's values where they lie transposed: as many as those of the widest layer. */
+  readonly transposedElements: number;
 }
 
 /** A model in one weight format, summed once so that a plan only subtracts. */
@@ -55,10 +57,14 @@ export interface PreparedModel {
   readonly layersAll: number;
   readonly vocabSize: number;
   readonly tied: boolean;
+  /** The host has the output of a tied model beside the embedding, as cards have it. */
+  readonly tiedTwice: boolean;
   readonly roles: readonly RoleSums[];
   readonly embedding: OutsideTensor;
-  readonly output: readonly OutsideTensor[];
-  readonly everyDevice: readonly OutsideTensor[];
+  /** Tensors outside of the stack by where they lie. */
+  readonly placed: Readonly<Record<Place, readonly OutsideTensor[]>>;
+  /** How many of the first layers use what lies on every device. */
+  readonly sharingUpTo: Int32Array;
   readonly caches: readonly CacheClass[];
   readonly fileBytes: number;
   readonly largestExpertBytes: number;
@@ -113,7 +119,6 @@ export function prepare(
   const layersAll = layout.layers.length + layout.skipped.length;
   const file = sizedFile(layout, quant, mixContext(architecture, family, layersAll, imatrix));
   if (quant.kind === 'gguf-file') refuseMore(quant, file);
-  const isEmbedding = ({ name }: Sized) => name === 'token_embd.weight';
   const loaded = file.layers.slice(0, stack.length);
   const blocks = [...new Set(stack.flat(2))];
   return {
@@ -123,10 +128,11 @@ export function prepare(
     layersAll,
     vocabSize: architecture.vocabSize - (architecture.paddingRows ?? 0),
     tied: architecture.tiedEmbeddings === true,
-    roles: roleSums(loaded, layersAll),
-    embedding: file.outside.find(isEmbedding)!,
-    output: file.outside.filter((tensor) => !isEmbedding(tensor) && !tensor.onEveryDevice),
-    everyDevice: file.outside.filter(({ onEveryDevice }) => onEveryDevice),
+    tiedTwice: architecture.tiedEmbeddings === true && family.tiesTwice === true,
+    roles: roleSums([...loaded, ...loadedOfMtp(file.layers.slice(stack.length), family)], layersAll),
+    embedding: file.outside.find(({ name }) => name === 'token_embd.weight')!,
+    placed: byPlace(file.outside),
+    sharingUpTo: sharingLayers(stack, family, layersAll),
     caches: cacheClasses(architecture, family, layersAll),
     fileBytes: [...file.counts].reduce((sum, [{ plainBytes }, count]) => sum + count * plainBytes, 0),
     largestExpertBytes: Math.max(
@@ -203,6 +209,27 @@ function sizedTensor(piece: GgufPiece, type: GgmlType): Sized {
   };
 }
 
+function byPlace(outside: readonly Sized[]): PreparedModel['placed'] {
+  const at = (wanted: Place) => outside.filter(({ place = 'output' }) => place === wanted);
+  return {
+    host: at('host'),
+    firstLayer: at('firstLayer'),
+    everyDevice: at('everyDevice'),
+    output: at('output'),
+  };
+}
+
+/** Factors of rope are beside all layers, or beside those without a window alone: `load_arch_tensors`. */
+function sharingLayers(stack: readonly Steps[], { ropeFactors }: Family, layersAll: number): Int32Array {
+  const upTo = new Int32Array(layersAll + 1);
+  stack.forEach((steps, layer) => {
+    const shares = ropeFactors !== 'proportional' || steps.flat().some(({ kind }) => kind === 'full');
+    if (shares) upTo[layer + 1] = 1;
+  });
+  accumulate(upTo);
+  return upTo;
+}
+
 function mixContext(
   architecture: Architecture,
   family: Family,
@@ -228,6 +255,9 @@ function groupOf(block: Block): number {
   if (block.kind === 'latent') return block.heads;
   return 'kvHeads' in block ? Math.floor(block.heads / block.kvHeads) : 0;
 }
+
+const loadedOfMtp = (layers: SizedFile['layers'], { loadsOfMtp = [] }: Family): SizedFile['layers'] =>
+  layers.map((tensors) => tensors.filter(({ name }) => loadsOfMtp.includes(name)));
 
 function roleSums(layers: SizedFile['layers'], layersAll: number): RoleSums[] {
   const byRole = new Map<Role, RoleSums>();
@@ -258,12 +288,18 @@ function accumulate(figures: Float64Array | Int32Array): void {
 function cacheClasses(architecture: Architecture, family: Family, layersAll: number): CacheClass[] {
   const classes = new Map<string, CacheClass>();
   const keys = new Map<Block, string | undefined>();
+  const transposedElements = Math.max(0, ...Object.values(architecture.blocks).map(valueElementsOf));
   const classOf = (block: Block): CacheClass | undefined => {
     const cache = engineCache(block, family);
     if (!cache) return undefined;
     const key = keys.get(block) ?? JSON.stringify(cache);
     keys.set(block, key);
-    const known = classes.get(key) ?? { cache, part: cache.part, upTo: new Int32Array(layersAll + 1) };
+    const known = classes.get(key) ?? {
+      cache,
+      part: cache.part,
+      upTo: new Int32Array(layersAll + 1),
+      transposedElements,
+    };
     classes.set(key, known);
     return known;
   };
@@ -275,6 +311,13 @@ function cacheClasses(architecture: Architecture, family: Family, layersAll: num
   });
   for (const { upTo } of classes.values()) accumulate(upTo);
   return [...classes.values()];
+}
+
+/** `src/llama-hparams.cpp:n_embd_v_gqa`. */
+function valueElementsOf(block: Block): number {
+  if (!('kvHeads' in block) || block.kind === 'cross') return 0;
+  const { kvHeads, headDim, valueDim = headDim } = block;
+  return kvHeads * valueDim;
 }
 
 function engineCache(block: Block, family: Family): KeptCache | undefined {

@@ -11,9 +11,12 @@ export interface GgufPiece {
   readonly ne: readonly number[];
   /** Goes to the host with `cpu-moe`: `common.h:LLM_FFN_EXPS_REGEX`. */
   readonly routed: boolean;
-  /** Copied to every device that holds layers. */
-  readonly onEveryDevice?: true;
+  /** Where a tensor outside of the stack lies, if not with the output. */
+  readonly place?: Exclude<Place, 'output'>;
 }
+
+/** Places of tensors outside of the stack; `everyDevice`: a copy beside all layers that use it. */
+export type Place = 'host' | 'firstLayer' | 'everyDevice' | 'output';
 
 /** The GGUF file layer by layer: equal layers share one array, in the order of their names. */
 export interface GgufLayout {
@@ -32,12 +35,21 @@ export interface GgufTensor extends GgufPiece {
 /** Neutral name, less `.weight` or `.bias`, to the engine's name. Two names: the tensor is split. */
 const NAMES: Record<string, string> = {
   embed_tokens: 'token_embd',
+  embed_tokens_per_layer: 'per_layer_token_embd',
+  per_layer_model_projection: 'per_layer_model_proj',
+  per_layer_projection_norm: 'per_layer_proj_norm',
   norm: 'output_norm',
   lm_head: 'output',
   mixer_norm: 'attn_norm',
   mixer_post_norm: 'post_attention_norm',
   ffn_norm: 'ffn_norm',
   ffn_post_norm: 'post_ffw_norm',
+  'ffn_norm.1': 'pre_ffw_norm_2',
+  'ffn_post_norm.1': 'post_ffw_norm_1',
+  'ffn_post_norm.2': 'post_ffw_norm_2',
+  per_layer_input_gate: 'inp_gate',
+  per_layer_projection: 'proj',
+  post_per_layer_input_norm: 'post_norm',
   'self_attn.q_proj': 'attn_q',
   'self_attn.k_proj': 'attn_k',
   'self_attn.v_proj': 'attn_v',
@@ -51,6 +63,10 @@ const NAMES: Record<string, string> = {
   'self_attn.q_b_proj': 'attn_q_b',
   'self_attn.kv_a_proj_with_mqa': 'attn_kv_a_mqa',
   'self_attn.kv_a_layernorm': 'attn_kv_a_norm',
+  'self_attn.indexer.q_proj': 'indexer.attn_q_b',
+  'self_attn.indexer.k_proj': 'indexer.attn_k',
+  'self_attn.indexer.k_norm': 'indexer.k_norm',
+  'self_attn.indexer.weights_proj': 'indexer.proj',
   'linear_attn.conv1d': 'ssm_conv1d',
   'linear_attn.norm': 'ssm_norm',
   'linear_attn.out_proj': 'ssm_out',
@@ -63,6 +79,7 @@ const NAMES: Record<string, string> = {
   'mlp.gate': 'ffn_gate_inp',
   'mlp.experts.gate_proj': 'ffn_gate_exps',
   'mlp.experts.up_proj': 'ffn_up_exps',
+  'mlp.experts.gate_up_proj': 'ffn_gate_up_exps',
   'mlp.experts.down_proj': 'ffn_down_exps',
   'mlp.shared_expert.gate_proj': 'ffn_gate_shexp',
   'mlp.shared_expert.up_proj': 'ffn_up_shexp',
@@ -73,6 +90,14 @@ const NAMES: Record<string, string> = {
   'nextn.embed_tokens': 'nextn.embed_tokens',
   'nextn.shared_head_norm': 'nextn.shared_head_norm',
   'nextn.shared_head_head': 'nextn.shared_head_head',
+};
+
+/** Tensors outside of the stack that do not lie with the output, by their neutral name. */
+const PLACES: Record<string, GgufPiece['place']> = {
+  'embed_tokens.weight': 'host',
+  'embed_tokens_per_layer.weight': 'host',
+  'per_layer_model_projection.weight': 'firstLayer',
+  'per_layer_projection_norm.weight': 'firstLayer',
 };
 
 type Named = Pick<GgufPiece, 'name' | 'ne'>;
@@ -101,6 +126,7 @@ const RESHAPED: Record<string, (part: Part, surroundings: Surroundings) => Named
   // Metadata of the file.
   'mlp.act_fn.parameters': () => [],
   'mlp.gate.e_score_correction_bias': ({ shape }) => [{ name: 'exp_probs_b.bias', ne: shape }],
+  'mlp.gate.per_expert_scale': ({ shape }) => [{ name: 'ffn_down_exps.scale', ne: shape }],
   'mlp.shared_expert_gate.weight': ({ shape }) => [{ name: 'ffn_gate_inp_shexp.weight', ne: [shape[1]!] }],
 };
 
@@ -112,15 +138,16 @@ const RESHAPED: Record<string, (part: Part, surroundings: Surroundings) => Named
  * @example ggufLayout(maverick.architecture, FAMILIES.llama4).layers.length // 48
  */
 export function ggufLayout(architecture: Architecture, family: Family): GgufLayout {
-  const layout = layoutOf(architecture);
+  const layout = layoutOf(family.sharesKv ? withOwnKv(architecture) : architecture);
   const stack = stackOf(architecture);
   const made = new Map<readonly Part[], GgufPiece[]>();
   const layer = (parts: readonly Part[], blocks: readonly Block[]): GgufPiece[] => {
     const pieces =
       made.get(parts) ??
-      fused(parts, family)
-        .flatMap((part) => converted(part, { architecture, family, blocks }))
-        .sort(byName);
+      [
+        ...fused(parts, family).flatMap((part) => converted(part, { architecture, family, blocks })),
+        ...(family.scalesLayers ? [LAYER_SCALE] : []),
+      ].sort(byName);
     made.set(parts, pieces);
     return pieces;
   };
@@ -136,7 +163,8 @@ export function ggufLayout(architecture: Architecture, family: Family): GgufLayo
   };
 }
 
-const keepsMtp = ({ type }: Architecture, { keepsMtp }: Family): boolean =>
+/** Whether the file holds the layers for multi-token prediction of a model of this type. */
+export const keepsMtp = ({ type }: Architecture, { keepsMtp }: Family): boolean =>
   keepsMtp === true || keepsMtp?.includes(type) === true;
 
 const byName = (one: GgufPiece, other: GgufPiece): number => (one.name < other.name ? -1 : 1);
@@ -154,7 +182,7 @@ export function ggufTensors(architecture: Architecture, family: Family): GgufTen
         ...piece,
         name: `blk.${first + index}.${piece.name}`,
         layer: first + index,
-        loaded,
+        loaded: loaded || family.loadsOfMtp?.includes(piece.name) === true,
       }),
     );
   return [
@@ -164,10 +192,26 @@ export function ggufTensors(architecture: Architecture, family: Family): GgufTen
   ];
 }
 
+const LAYER_SCALE: GgufPiece = { name: 'layer_output_scale.weight', role: 'norms', ne: [1], routed: false };
+
+/** The checkpoint has keys and values of every layer. */
+function withOwnKv(architecture: Architecture): Architecture {
+  const blocks = Object.entries(architecture.blocks).map(([name, block]): [string, Block] => {
+    if (!('sharedKv' in block)) return [name, block];
+    const { sharedKv: _, ...own } = block;
+    return [name, own];
+  });
+  return { ...architecture, blocks: Object.fromEntries(blocks) };
+}
+
 /** Matrices that the file holds as one, rows after rows. */
 const FUSIONS = {
   qkv: { into: 'self_attn.qkv_proj', of: ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'] },
   gateUp: { into: 'mlp.up_proj', of: ['mlp.gate_proj', 'mlp.up_proj'] },
+  expertsGateUp: {
+    into: 'mlp.experts.gate_up_proj',
+    of: ['mlp.experts.gate_proj', 'mlp.experts.up_proj'],
+  },
 } as const;
 
 const fused = (parts: readonly Part[], { fused = [] }: Family): readonly Part[] =>
@@ -191,7 +235,14 @@ function fusedOnce(
 
 function converted(part: Part, surroundings: Surroundings): GgufPiece[] {
   const routed = part.name.startsWith('mlp.experts.');
-  return namesOf(part, surroundings).map(({ name, ne }) => ({ name, role: part.role, ne, routed }));
+  const place = PLACES[part.name];
+  return namesOf(part, surroundings).map(({ name, ne }) => ({
+    name,
+    role: part.role,
+    ne,
+    routed,
+    ...(place && { place }),
+  }));
 }
 
 function namesOf(part: Part, surroundings: Surroundings): Named[] {
@@ -271,21 +322,24 @@ function groupedNorm({ shape }: Part, surroundings: Surroundings): Named[] {
 const ROPE_FACTORS = {
   llama3: ['rope_freqs.weight'],
   longrope: ['rope_factors_long.weight', 'rope_factors_short.weight'],
+  proportional: ['rope_freqs.weight'],
 } as const;
 
 /** One factor for every pair of numbers that turns. */
 function ropeFactors(architecture: Architecture, { ropeFactors }: Family): GgufPiece[] {
   const { rope } = architecture;
-  if (!ropeFactors || rope?.scaling?.kind !== ropeFactors) return [];
-  const attention = stackOf(architecture)
-    .flat(2)
-    .find((block) => 'headDim' in block && 'kvHeads' in block);
+  const isScaled = ropeFactors === 'proportional' || rope?.scaling?.kind === ropeFactors;
+  if (!ropeFactors || !rope || !isScaled) return [];
+  const blocks = stackOf(architecture).flat(2);
+  const attention =
+    blocks.find(({ kind }) => kind === 'full') ??
+    blocks.find((block) => 'headDim' in block && 'kvHeads' in block);
   const headDim = attention && 'headDim' in attention ? attention.headDim : 0;
   return ROPE_FACTORS[ropeFactors].map((name) => ({
     name,
     role: 'attention',
     ne: [(rope.dim ?? headDim) / 2],
     routed: false,
-    onEveryDevice: true,
+    place: 'everyDevice',
   }));
 }

@@ -26,12 +26,13 @@ function oneByOne(prepared: PreparedModel, placement: Placement, kind: BufferKin
   prepared.weights.layers.forEach((tensors, layer) => {
     for (const tensor of tensors) put(tensor, deviceOfTensor(placement, tensor, layer));
   });
-  const { embedding, output, everyDevice, tied } = prepared;
-  put(embedding, deviceOfTensor(placement, embedding));
-  for (const tensor of output) put(tensor, deviceOfTensor(placement, tensor));
+  const { embedding, placed, tied } = prepared;
+  for (const tensor of [...placed.host, ...placed.firstLayer, ...placed.output])
+    put(tensor, deviceOfTensor(placement, tensor));
   if (tied && placement.outputCard !== undefined) put(embedding, placement.outputCard, 'head');
+  if (prepared.tiedTwice && placement.outputCard === undefined) put(embedding, host, 'head');
   for (const [device, run] of [...placement.cards, placement.host].entries()) {
-    if (run.to > run.from) for (const tensor of everyDevice) put(tensor, device);
+    if (shares(prepared, run)) for (const tensor of placed.everyDevice) put(tensor, device);
   }
   return devices;
 }
@@ -45,9 +46,9 @@ function cardWeights(
   const experts = { from: Math.max(run.from, Math.min(placement.hostExpertLayers, run.to)), to: run.to };
   for (const { role, routed, upTo } of prepared.roles)
     addRun(weights, role, upTo[kind], routed ? experts : run);
-  if (run.to > run.from) addAll(weights, prepared.everyDevice, kind);
+  addBeside(weights, prepared, run, kind);
   if (placement.outputCard === index) {
-    addAll(weights, prepared.output, kind);
+    addAll(weights, prepared.placed.output, kind);
     // A tied model has no output matrix: the card gets a second copy of the embedding.
     if (prepared.tied) add(weights, 'head', prepared.embedding.bytes[kind]);
   }
@@ -58,12 +59,26 @@ function hostWeights(prepared: PreparedModel, placement: Placement): RoleBytes {
   const weights: RoleBytes = new Map();
   const { host, hostExpertLayers } = placement;
   const experts = { from: host.from, to: Math.max(host.to, hostExpertLayers) };
-  add(weights, 'embedding', prepared.embedding.bytes.host);
+  addAll(weights, prepared.placed.host, 'host');
   for (const { role, routed, upTo } of prepared.roles)
     addRun(weights, role, upTo.host, routed ? experts : host);
-  if (host.to > host.from) addAll(weights, prepared.everyDevice, 'host');
-  if (placement.outputCard === undefined) addAll(weights, prepared.output, 'host');
+  addBeside(weights, prepared, host, 'host');
+  if (placement.outputCard === undefined) {
+    addAll(weights, prepared.placed.output, 'host');
+    if (prepared.tiedTwice) add(weights, 'head', prepared.embedding.bytes.host);
+  }
   return weights;
+}
+
+/** Whether any layer of a run uses what lies on every device. */
+const shares = ({ sharingUpTo }: PreparedModel, { from, to }: Run): boolean =>
+  sharingUpTo[to]! > sharingUpTo[from]!;
+
+/** What lies outside of the stack, but beside its layers. */
+function addBeside(weights: RoleBytes, prepared: PreparedModel, run: Run, kind: BufferKind): void {
+  const { firstLayer, everyDevice } = prepared.placed;
+  if (run.from === 0 && run.to > 0) addAll(weights, firstLayer, kind);
+  if (shares(prepared, run)) addAll(weights, everyDevice, kind);
 }
 
 function add(weights: RoleBytes, role: Role, bytes: number): void {

@@ -70,12 +70,13 @@ const deepseek =
 
 /** DeepSeek Sparse Attention's indexer: its queries come from the same latent. */
 function indexerOf(config: Fields, { queryRank }: Latent): Block {
-  config.ignore('index_topk');
+  const chosenTokens = config.optionalCount('index_topk');
   return {
     kind: 'indexer',
     heads: config.count('index_n_heads'),
     headDim: config.count('index_head_dim'),
     ...(queryRank ? { queryRank } : {}),
+    ...(chosenTokens ? { chosenTokens } : {}),
   };
 }
 

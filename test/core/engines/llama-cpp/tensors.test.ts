@@ -140,10 +140,10 @@ test('norms behind a block have names of their own', () => {
 describe('frequency factors of Llama 3', () => {
   const scaled = { ...TWO_LAYERS, rope: { theta: 5e5, scaling: { kind: 'llama3', factor: 8 } } } as const;
   const factorsOf = (architecture: Architecture) =>
-    ggufTensors(architecture, {}).filter(({ name }) => name === 'rope_freqs.weight');
+    ggufTensors(architecture, { ropeFactors: 'llama3' }).filter(({ name }) => name === 'rope_freqs.weight');
 
   test('are half a head, on every device', () => {
-    expect(factorsOf(scaled)).toMatchObject([{ ne: [2], onEveryDevice: true }]);
+    expect(factorsOf(scaled)).toMatchObject([{ ne: [2], place: 'everyDevice' }]);
   });
 
   test('are half of what is rotated where that is less than a head', () => {

@@ -1,5 +1,6 @@
-import type { Architecture } from '../../../../schema/model.js';
+import type { Architecture, Block } from '../../../../schema/model.js';
 import { type GgmlType, isQuantised } from '../../../quant/ggml-types.js';
+import { stackOf } from '../../../tensors/stack.js';
 import type { GraphFamily } from './families.js';
 import { expand, type Graph, newGraph } from './graph.js';
 import { add, input, layerNorm, mul, mulMat, rmsNorm, view } from './ops.js';
@@ -14,6 +15,7 @@ export interface Dimensions {
   readonly rows: Size;
   readonly cells: Size;
   readonly windowCells: Size;
+  readonly chosen: Size;
 }
 
 /** What decides which tensors a graph has. Everything else is a variable of its sizes. */
@@ -47,6 +49,11 @@ export interface CacheInputs {
   readonly valueTurn: Tensor | undefined;
 }
 
+/** Inputs of an indexer's cache: `src/llama-graph.cpp:build_attn_inp_k_dsa_impl`. */
+export interface IndexerInputs extends Pick<CacheInputs, 'keyIndices' | 'mask'> {
+  readonly turn: Tensor;
+}
+
 interface Sizes extends Dimensions {
   readonly tokens: Size;
   /** Separate caches, and the tokens of one. */
@@ -62,8 +69,13 @@ export interface Build extends Structure {
   readonly positionScale: () => Tensor;
   readonly outputIds: () => Tensor;
   readonly cacheInputs: (windowed: boolean) => CacheInputs;
+  readonly indexerInputs: () => IndexerInputs;
+  /** Cells that the last indexer chose. */
+  chosenCells: Tensor | undefined;
   /** Rows of recurrent state that the sequences read, and those that only move. */
   readonly stateIds: () => { readonly main: Tensor; readonly extra: Tensor };
+  /** The layer whose cache others share, with a window or without: `src/llama-model.cpp:create_memory`. */
+  readonly sharedLayer: (windowed: boolean) => number;
   /** A weight of a layer, or of none, that may be absent. */
   readonly find: (name: string, layer?: number) => Tensor | undefined;
 }
@@ -71,9 +83,9 @@ export interface Build extends Structure {
 export function newBuild(structure: Structure): Build {
   const { family } = structure;
   const sizes = sizesOf(structure);
-  const { tokens, rows, sequences, cells, windowCells } = sizes;
-  const full = once(() => cacheInputs(structure, sizes, cells));
-  const windowed = once(() => cacheInputs(structure, sizes, windowCells));
+  const { tokens, rows, sequences } = sizes;
+  const full = once(() => cacheInputs(structure, sizes, false));
+  const windowed = once(() => cacheInputs(structure, sizes, true));
   return {
     ...structure,
     graph: newGraph(),
@@ -82,10 +94,16 @@ export function newBuild(structure: Structure): Build {
     positionScale: once(() => input('inp_attn_scale', 'F32', [1, 1, tokens])),
     outputIds: once(() => input('out_ids', 'I32', [rows])),
     cacheInputs: (inWindow) => (inWindow ? windowed() : full()),
+    indexerInputs: once(() => indexerInputs(structure, sizes)),
+    chosenCells: undefined,
     stateIds: once(() => stateIds(sequences)),
+    sharedLayer: (inWindow) => firstSharing(structure) - (inWindow ? 2 : 1),
     find: finder(structure),
   };
 }
+
+const firstSharing = ({ architecture }: Structure): number =>
+  stackOf(architecture).findIndex((steps) => steps.flat().some((block) => 'sharedKv' in block));
 
 function sizesOf({ dimensions, separate }: Structure): Sizes {
   const { sequenceTokens, sequences } = dimensions;
@@ -120,7 +138,24 @@ export const put = (build: Build, a: Tensor): Tensor => expand(build.graph, a);
 
 /** Whether any layer sees a window: then the engine keeps two caches, `src/llama-kv-cache-iswa.cpp`. */
 export const hasWindows = ({ architecture }: Structure): boolean =>
-  Object.values(architecture.blocks).some(({ kind }) => kind === 'sliding' || kind === 'chunked');
+  Object.values(architecture.blocks).some(isWindowed);
+
+export const isWindowed = ({ kind }: Block): boolean => kind === 'sliding' || kind === 'chunked';
+
+type Attention = Extract<Block, { kind: 'full' | 'sliding' | 'chunked' }>;
+
+/** Attention whose keys and values are kept head by head. */
+const attentionOf = ({ architecture }: Structure): Attention[] =>
+  Object.values(architecture.blocks).filter(
+    (block): block is Attention => block.kind === 'full' || isWindowed(block),
+  );
+
+/** Elements of the widest layer's values: `src/llama-hparams.cpp:n_embd_v_gqa_max`. */
+export const widestValues = (structure: Structure): number =>
+  Math.max(
+    0,
+    ...attentionOf(structure).map(({ kvHeads, headDim, valueDim = headDim }) => kvHeads * valueDim),
+  );
 
 function once<T>(make: () => T): () => T {
   let made: T | undefined;
@@ -151,22 +186,42 @@ function finder({ weights, deviceOfWeight }: Structure): Build['find'] {
 
 const TURN = 64;
 
-function cacheInputs(structure: Structure, sizes: Sizes, cells: Size): CacheInputs {
-  const { flashAttention, kvTypeK, kvTypeV, architecture } = structure;
+function cacheInputs(structure: Structure, sizes: Sizes, windowed: boolean): CacheInputs {
+  const { flashAttention, kvTypeK, kvTypeV } = structure;
   const { tokens, streamTokens, streams } = sizes;
-  const attention = Object.values(architecture.blocks).filter((block) => 'kvHeads' in block);
-  const widest = Math.max(0, ...attention.map(({ kvHeads, headDim }) => kvHeads * headDim));
-  const headDim = attention[0]?.headDim ?? 0;
-  const turns = (type: GgmlType) => isQuantised(type) && headDim > 0 && headDim % TURN === 0;
+  const cells = windowed ? sizes.windowCells : sizes.cells;
+  const headDim = attentionOf(structure).find((block) => isWindowed(block) === windowed)?.headDim ?? 0;
+  const turns = (type: GgmlType) => isQuantised(type) && headDim > 0 && firstHeadDim(structure) % TURN === 0;
   const turn = (size: number) => input('attn_inp_rot', 'F32', [size, size]);
   return {
     keyIndices: input('attn_inp_k_idxs', 'I64', [tokens]),
     // Without flash attention values lie transposed, and every element has an index.
-    valueIndices: input('attn_inp_v_idxs', 'I64', [flashAttention ? tokens : scaled(tokens, widest)]),
+    valueIndices: input('attn_inp_v_idxs', 'I64', [
+      flashAttention ? tokens : scaled(tokens, widestValues(structure)),
+    ]),
     mask: input('attn_inp_kq_mask', flashAttention ? 'F16' : 'F32', [cells, streamTokens, 1, streams]),
     keyTurn: turns(kvTypeK) ? turn(largestTurn(headDim)) : undefined,
     valueTurn: turns(kvTypeV) ? turn(TURN) : undefined,
   };
+}
+
+/** The mask suits the fused kernel, and the turn is always there: `src/llama-kv-cache.cpp:llama_kv_cache()`. */
+function indexerInputs({ architecture }: Structure, sizes: Sizes): IndexerInputs {
+  const { tokens, cells, streams, streamTokens } = sizes;
+  const indexer = Object.values(architecture.blocks).find((block) => block.kind === 'indexer');
+  const size = largestTurn(indexer?.headDim ?? 0);
+  return {
+    keyIndices: input('attn_inp_k_idxs', 'I64', [tokens]),
+    mask: input('attn_inp_kq_mask', 'F16', [cells, streamTokens, 1, streams]),
+    turn: input('attn_inp_rot', 'F32', [size, size]),
+  };
+}
+
+/** Heads of the first layer decide for all: `src/llama-kv-cache.cpp:llama_kv_cache()`. */
+function firstHeadDim(structure: Structure): number {
+  const first = stackOf(structure.architecture)[0]!.flat();
+  const attention = attentionOf(structure);
+  return (attention.find((block) => first.includes(block)) ?? attention[0])?.headDim ?? 0;
 }
 
 /** Largest power of two, 64 at least, that divides the head: `src/llama-kv-cache.cpp:build_input_k_rot`. */

@@ -73,8 +73,12 @@ export function scheduled(
 }
 
 /** What a request says about the sizes of its graph. */
-export function dimensionsOf({ caches }: PreparedModel, settings: Settings): Record<Variable, number> {
+export function dimensionsOf(
+  { caches, blocks }: PreparedModel,
+  settings: Settings,
+): Record<Variable, number> {
   const { ubatchTokens, sequences, outputRows, contextPerSequence } = settings;
+  const indexer = blocks.find((block) => block.kind === 'indexer');
   let windowCells = 0;
   for (const { cache } of caches) {
     if (cache.grows && cache.window !== undefined) windowCells = cellsOf(cache, settings);
@@ -85,5 +89,6 @@ export function dimensionsOf({ caches }: PreparedModel, settings: Settings): Rec
     rows: outputRows,
     cells: contextPerSequence,
     windowCells,
+    chosen: Math.min(contextPerSequence, indexer?.chosenTokens ?? 0),
   };
 }

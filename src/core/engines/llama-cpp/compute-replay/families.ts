@@ -17,8 +17,6 @@ export interface GraphFamily {
   readonly uncorrected?: Routing;
   /** The gate of the shared expert is `silu(x) / x`, not a sigmoid. */
   readonly dividesSharedGate?: true;
-  /** Layers without a window are without rope. */
-  readonly turnsWindowsOnly?: true;
   /** Norms of queries and keys come behind rope. */
   readonly normsAfterRope?: true;
   /** The first layers each add a part of a wider embedding: as many as the vision tower has mergers for them. */
@@ -31,12 +29,16 @@ export interface GraphFamily {
   readonly plainNormUnlessExperts?: number;
   /** Rows of logits are chosen not in the last layer but behind it, or behind the last norm. */
   readonly choosesRows?: 'afterLayers' | 'afterNorm';
+  /** Values are normalised too, without weights. */
+  readonly normsValues?: true;
   /** What is squeezed by a hyperbolic tangent: logits of attention where they are computed, those of tokens. */
   readonly softCaps?: readonly ('attention' | 'logits')[];
   /** Norms subtract the mean. */
   readonly layerNorms?: true;
   /** Places of a token, where it has more than one: time, height, width and another. */
   readonly positionsPerToken?: 4;
+  /** The feed-forward is added to the residual, not the other way round. */
+  readonly residualFirst?: true;
   /** The norm before the mixer enters the graph on its own. */
   readonly expandsNorm?: true;
 }
@@ -70,11 +72,14 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   },
   'gpt-oss': { routing: { gating: 'softmaxOfChosen' }, choosesRows: 'afterLayers' },
   qwen2moe: { routing: { gating: 'softmax' }, dividesSharedGate: true },
+  qwen3vl: { deepstack: true, positionsPerToken: 4 },
   qwen3vlmoe: { routing: { gating: 'softmax', normalised: true }, deepstack: true, positionsPerToken: 4 },
   deepseek2: {
     routing: { gating: 'sigmoid', normalised: true, scaled: true },
     uncorrected: { gating: 'softmax', scaled: true },
   },
+  deepseek32: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
+  'glm-dsa': { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
   'ernie4_5-moe': { routing: { gating: 'softmax', normalised: true } },
   granitemoe: {
     routing: { gating: 'softmax', normalised: true },
@@ -84,11 +89,10 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   'hunyuan-moe': { routing: { gating: 'softmax', normalised: true }, normsAfterRope: true },
   bailingmoe: { routing: { gating: 'softmax', normalised: true } },
   bailingmoe2: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
-  'exaone-moe': { routing: { gating: 'sigmoid', normalised: true, scaled: true }, turnsWindowsOnly: true },
+  'exaone-moe': { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
   afmoe: {
     routing: { gating: 'sigmoid', normalised: true, scaled: true },
     scales: ['embedding'],
-    turnsWindowsOnly: true,
   },
   laguna: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
   glm4: {},
@@ -96,7 +100,14 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   gemma: { scales: ['embedding', 'queries'] },
   gemma2: { scales: ['embedding', 'queries'], softCaps: ['attention', 'logits'] },
   gemma3: { scales: ['embedding', 'queries'] },
-  phi3: { scales: ['queries'] },
+  phi3: { scales: ['queries'], residualFirst: true },
+  gemma4: {
+    routing: { gating: 'softmax', normalised: true },
+    scales: ['embedding'],
+    normsValues: true,
+    softCaps: ['logits'],
+    choosesRows: 'afterNorm',
+  },
   olmo2: {},
   granite: { scales: ['embedding', 'residual', 'logits'] },
   'command-r': { scales: ['logits'], layerNorms: true },

@@ -4,13 +4,14 @@ import { isFeedForward } from '../../../tensors/index.js';
 import type { Steps } from '../../../tensors/stack.js';
 import { EMBEDDING } from '../placement.js';
 import { attention } from './blocks/attention.js';
-import { dense, moe } from './blocks/feed-forward.js';
+import { dense, denseAndMoe, moe } from './blocks/feed-forward.js';
 import { gatedDeltaNet } from './blocks/gated-delta-net.js';
 import { latent } from './blocks/latent.js';
+import { joinLayerInput, layerInputs } from './blocks/layer-embedding.js';
 import { mamba2 } from './blocks/mamba2.js';
 import { type Build, newBuild, norm, put, type Structure, weight } from './build.js';
 import type { Graph } from './graph.js';
-import { add, getRows, input, mulMat, pad, scale, softCapped, view } from './ops.js';
+import { add, getRows, input, mul, mulMat, pad, scale, softCapped, view } from './ops.js';
 import { stridesOf, type Tensor } from './tensor.js';
 import { TIED_OUTPUT } from './weights.js';
 
@@ -19,6 +20,7 @@ type Builder<K extends Block['kind']> = (
   block: Extract<Block, { kind: K }>,
   cur: Tensor,
   layer: number,
+  beside: readonly Mixer[],
 ) => Tensor;
 
 /** What every kind of block computes, from its normed input to what joins the residual. */
@@ -33,11 +35,17 @@ const BUILDERS: { [K in Block['kind']]?: Builder<K> } = {
   moe,
 };
 
-function buildBlock(build: Build, block: Mixer | FeedForward, cur: Tensor, layer: number): Tensor {
+function buildBlock(
+  build: Build,
+  block: Mixer | FeedForward,
+  cur: Tensor,
+  layer: number,
+  beside: readonly Mixer[] = [],
+): Tensor {
   const builder = BUILDERS[block.kind] as Builder<Block['kind']> | undefined;
   if (!builder)
     throw new InputError('not-understood', { field: `a block of kind ${block.kind}`, engine: 'llama.cpp' });
-  return builder(build, block, cur, layer);
+  return builder(build, block, cur, layer, beside);
 }
 
 /** A layer of the graph: its number in the file and its blocks. */
@@ -56,10 +64,14 @@ export function modelGraph(structure: Structure, layers: readonly GraphLayer[]):
   const rows = embedding(build);
   let hidden = scales(build, 'embedding', rows);
   if (hidden !== rows) put(build, hidden);
+  const inputs = layerInputs(build, hidden);
   layers.forEach(({ layer, steps }, index) => {
     build.graph.starts.push(hidden);
     const out = graphLayer(build, steps, hidden, { layer, isLast: index === layers.length - 1 });
-    hidden = layer < build.deepstackLayers ? add(out, embeddingPart(rows)) : out;
+    const joined = inputs ? joinLayerInput(build, out, inputs, layer) : out;
+    const factor = build.find('layer_output_scale.weight', layer);
+    const scaled = factor ? mul(joined, factor) : joined;
+    hidden = layer < build.deepstackLayers ? add(scaled, embeddingPart(rows)) : scaled;
   });
   put(build, logits(build, hidden));
   return build.graph;
@@ -92,48 +104,64 @@ interface Position {
 
 function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast }: Position): Tensor {
   const { family, ffnNorm } = build;
-  const { mixer, feedForward, parallel } = blocksOf(steps);
+  const { mixer, beside, feedForward, experts, parallel } = blocksOf(steps);
   const normed = normBefore(build, hidden, 'attn_norm.weight', layer);
   if (family.expandsNorm) put(build, normed);
   const choose = (a: Tensor) => (isLast && !family.choosesRows ? getRows(a, build.outputIds()) : a);
-  const mixed = choose(buildBlock(build, mixer, normed, layer));
+  const mixed = choose(buildBlock(build, mixer, normed, layer, beside));
   if (parallel) {
     const out = buildBlock(build, feedForward, choose(normed), layer);
     return add(add(out, choose(hidden)), mixed);
   }
-  const middle = join(build, mixed, choose(hidden), 'post_attention_norm.weight', layer);
-  const inner = normBefore(build, middle, `${ffnNorm}.weight`, layer);
-  return join(build, buildBlock(build, feedForward, inner, layer), middle, 'post_ffw_norm.weight', layer);
+  const middle = add(behind(build, mixed, 'post_attention_norm.weight', layer), choose(hidden));
+  const fed = experts
+    ? denseAndMoe(build, experts, middle, layer)
+    : buildBlock(build, feedForward, normBefore(build, middle, `${ffnNorm}.weight`, layer), layer);
+  const out = behind(build, fed, 'post_ffw_norm.weight', layer);
+  return family.residualFirst ? add(middle, out) : add(out, middle);
 }
 
 const normBefore = (build: Build, a: Tensor, name: string, layer: number): Tensor =>
   build.architecture.norm.placement === 'post' ? a : norm(build, a, name, layer);
 
-/** Adds a block's output to the residual, normed first where norms stand behind blocks. */
-function join(build: Build, out: Tensor, residual: Tensor, postNorm: string, layer: number): Tensor {
+/** What joins the residual: a block's output, normed first where norms stand behind blocks. */
+function behind(build: Build, out: Tensor, postNorm: string, layer: number): Tensor {
   const { placement = 'pre' } = build.architecture.norm;
-  return add(
-    scales(build, 'residual', placement === 'pre' ? out : norm(build, out, postNorm, layer)),
-    residual,
-  );
+  return scales(build, 'residual', placement === 'pre' ? out : norm(build, out, postNorm, layer));
 }
+
+type Moe = Extract<FeedForward, { kind: 'moe' }>;
 
 interface LayerBlocks {
   readonly mixer: Mixer;
+  /** What helps the mixer. */
+  readonly beside: readonly Mixer[];
   readonly feedForward: FeedForward;
+  /** Experts beside the feed-forward. */
+  readonly experts: Moe | undefined;
   /** Both read the same. */
   readonly parallel: boolean;
 }
 
 function blocksOf(steps: Steps): LayerBlocks {
-  const [mixer, feedForward, ...more] = steps.flat();
-  if (!mixer || !feedForward || more.length > 0 || isFeedForward(mixer) || !isFeedForward(feedForward)) {
+  const blocks = steps.flat();
+  const [mixer, feedForward, experts, ...more] = blocks.filter(({ kind }) => kind !== 'indexer');
+  const beside = blocks.filter((block) => block.kind === 'indexer');
+  const isKnown =
+    mixer && feedForward && !isFeedForward(mixer) && isFeedForward(feedForward) && more.length === 0;
+  if (!isKnown || (experts && experts.kind !== 'moe')) {
     throw new InputError('not-understood', {
       field: 'a layer that is not a mixer and a feed-forward',
       engine: 'llama.cpp',
     });
   }
-  return { mixer: mixer as Mixer, feedForward: feedForward as FeedForward, parallel: steps.length === 1 };
+  return {
+    mixer: mixer as Mixer,
+    beside,
+    feedForward: feedForward as FeedForward,
+    experts,
+    parallel: steps.length === 1,
+  };
 }
 
 /** The last norm and the output matrix. What the caller may read is an output and never freed. */

@@ -89,6 +89,14 @@ export function topK(a: Tensor, count: number): Tensor {
   return view(sorted, [count, a.ne[1], a.ne[2], a.ne[3]], stridesOf(sorted));
 }
 
+/** The largest `count` of each row, unordered and without a sort. */
+export const topOf = (a: Tensor, count: Size): Tensor =>
+  tensor('TOP_K', 'I32', [count, a.ne[1], a.ne[2], a.ne[3]], [a]);
+
+/** Scores of all cells for every token. */
+export const lightningIndexer = (q: Tensor, k: Tensor, weights: Tensor, mask: Tensor): Tensor =>
+  tensor('LIGHTNING_INDEXER', 'F32', [k.ne[2], q.ne[2], 1, q.ne[3]], [q, k, weights, mask]);
+
 /** Convolution of rows of `kernel - 1 + tokens` with a kernel: `[channels, tokens, sequences]`. */
 export const ssmConv = (a: Tensor, kernel: Tensor): Tensor =>
   tensor(

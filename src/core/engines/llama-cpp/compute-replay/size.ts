@@ -1,8 +1,8 @@
 /**
  * What a size depends on beyond the model: tokens of one sequence in the graph, sequences, rows of logits, cells
- * of one stream of the cache and of the cache of windows.
+ * of one stream of the cache and of the cache of windows, cells that an indexer chooses.
  */
-export const VARIABLES = ['sequenceTokens', 'sequences', 'rows', 'cells', 'windowCells'] as const;
+export const VARIABLES = ['sequenceTokens', 'sequences', 'rows', 'cells', 'windowCells', 'chosen'] as const;
 
 export type Variable = (typeof VARIABLES)[number];
 

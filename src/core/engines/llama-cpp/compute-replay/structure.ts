@@ -15,6 +15,7 @@ export const openDimensions = ({ sequences }: Settings): Dimensions => ({
   rows: variable('rows'),
   cells: variable('cells'),
   windowCells: variable('windowCells'),
+  chosen: variable('chosen'),
 });
 
 /** What a request says about the tensors of the graph. */
@@ -92,10 +93,12 @@ export function layerKinds(structure: Structure, stack: readonly Steps[], placem
     return number;
   };
   const borrows = borrowsWeights(placement);
+  // Every layer with an indexer brings a leaf, which is taken at once and not in its turn.
+  const indexes = Object.values(structure.architecture.blocks).some(({ kind }) => kind === 'indexer');
   return stack.map((steps, layer) => {
     const blocks = steps.flat().map(numberOf);
     const borrowed = borrows ? borrowedTypes(structure, layer) : '';
-    return `${blocks} ${layer < structure.deepstackLayers} ${structure.deviceOfLayer(layer)} ${borrowed}`;
+    return `${blocks} ${indexes && layer} ${layer < structure.deepstackLayers} ${structure.deviceOfLayer(layer)} ${borrowed}`;
   });
 }
 

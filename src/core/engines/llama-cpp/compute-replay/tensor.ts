@@ -22,6 +22,7 @@ export type Op =
   | 'GATED_DELTA_NET'
   | 'GET_ROWS'
   | 'GLU'
+  | 'LIGHTNING_INDEXER'
   | 'MUL'
   | 'MUL_MAT'
   | 'MUL_MAT_ID'
@@ -38,6 +39,7 @@ export type Op =
   | 'SSM_CONV'
   | 'SSM_SCAN'
   | 'SUM_ROWS'
+  | 'TOP_K'
   | 'TRANSPOSE'
   | 'UNARY'
   | 'VIEW';

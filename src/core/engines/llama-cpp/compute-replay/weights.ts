@@ -1,15 +1,14 @@
 import type { GgmlType } from '../../../quant/ggml-types.js';
 import { EMBEDDING } from '../placement.js';
+import type { GgufPiece } from '../tensors.js';
 
 /** A weight as the file holds it, named without its layer; `ne` has the row length first. */
-export interface Weight {
+export interface Weight extends Pick<GgufPiece, 'place'> {
   readonly name: string;
   readonly ne: readonly number[];
   readonly type: GgmlType;
   /** A stack of experts. */
   readonly routed: boolean;
-  /** Every device that holds layers has its own. */
-  readonly onEveryDevice?: true;
 }
 
 /** The weights of a model that are loaded: those outside the stack, and those of each layer. */
@@ -23,11 +22,15 @@ export const TIED_OUTPUT = 'tied_output.weight';
 
 /** A weight by its name, for a layer or outside of the stack. */
 export function findWeight({ outside, layers }: Weights, name: string, layer?: number): Weight | undefined {
-  if (layer === undefined) return named(outside, name === TIED_OUTPUT ? EMBEDDING : name);
+  if (name === TIED_OUTPUT) {
+    const { place: _, ...embedding } = named(outside, EMBEDDING)!;
+    return embedding;
+  }
+  if (layer === undefined) return named(outside, name);
   const own = named(layers[layer] ?? [], name);
   if (own) return own;
   const shared = named(outside, name);
-  return shared?.onEveryDevice ? shared : undefined;
+  return shared?.place === 'everyDevice' ? shared : undefined;
 }
 
 const named = (weights: readonly Weight[], name: string): Weight | undefined =>

@@ -1,5 +1,5 @@
 import type { Block } from '../../../../../schema/model.js';
-import { type Build, type CacheInputs, hasWindows, norm, project, put } from '../build.js';
+import { type Build, hasWindows, isWindowed, norm, project, put, widestValues } from '../build.js';
 import {
   cast,
   columns,
@@ -8,6 +8,7 @@ import {
   headColumns,
   mul,
   mulMat,
+  pad,
   permute,
   reshape,
   rmsNorm,
@@ -25,12 +26,10 @@ import { elementsOf, rowSize, stridesOf, type Tensor, tensor } from '../tensor.j
 
 type Attention = Extract<Block, { kind: 'full' | 'sliding' | 'chunked' }>;
 
-const isWindowed = ({ kind }: Attention): boolean => kind !== 'full';
-
 /** Grouped-query attention, from the normed hidden state to what joins the residual. */
 export function attention(build: Build, block: Attention, cur: Tensor, layer: number): Tensor {
   const { gate, ...states } = projected(build, block, cur, layer);
-  const positions = positioned(build, block, states.q, states.k, layer);
+  const positions = positioned(build, block, states, layer);
   const [q, k] = build.family.normsAfterRope ? normed(build, positions, layer) : positions;
   const mixed = attend(build, block, { q, k, v: states.v }, layer);
   const out = gate ? mul(mixed, unary(gate)) : gatedBeside(build, block, { cur, mixed }, layer);
@@ -43,9 +42,8 @@ function projected(
   block: Attention,
   cur: Tensor,
   layer: number,
-): States & { readonly gate?: Tensor } {
+): NewStates & { readonly gate?: Tensor } {
   const { heads, kvHeads, headDim, valueDim = headDim } = block;
-  const { tokens } = build.sizes;
   if (build.find('attn_qkv.weight', layer)) {
     const joint = project(build, cur, 'attn_qkv', layer);
     const [q, k] = normedHeads(
@@ -57,12 +55,21 @@ function projected(
     return { q, k, v: headColumns(joint, valueDim, kvHeads) };
   }
   const joint = project(build, cur, 'attn_q', layer);
-  const k = shaped(build, block, project(build, cur, 'attn_k', layer), 'k', layer);
-  const v = reshape(project(build, cur, 'attn_v', layer), [valueDim, kvHeads, tokens]);
-  if (!hasJointGate(build, block, layer)) return { q: shaped(build, block, joint, 'q', layer), k, v };
+  const own = block.sharedKv ? { k: undefined, v: undefined } : ownStates(build, block, cur, layer);
+  if (!hasJointGate(build, block, layer)) return { q: shaped(build, block, joint, 'q', layer), ...own };
+  const { tokens } = build.sizes;
   const split = reshape(joint, [2 * headDim, heads, tokens]);
   const q = headNorm(build, columns(split, headDim), 'attn_q_norm', layer);
-  return { q, k, v, gate: cont(columns(split, headDim), [headDim * heads, tokens]) };
+  return { q, ...own, gate: cont(columns(split, headDim), [headDim * heads, tokens]) };
+}
+
+/** Keys and values; keys may serve as values before they are normed and turned. */
+function ownStates(build: Build, block: Attention, cur: Tensor, layer: number): { k: Tensor; v: Tensor } {
+  const { kvHeads, headDim, valueDim = headDim } = block;
+  const keys = project(build, cur, 'attn_k', layer);
+  const values = block.valueIsKey ? keys : project(build, cur, 'attn_v', layer);
+  const v = reshape(values, [valueDim, kvHeads, build.sizes.tokens]);
+  return { k: shaped(build, block, keys, 'k', layer), v: build.family.normsValues ? rmsNorm(v) : v };
 }
 
 /** Whether queries and the gate on the output are one matrix. */
@@ -100,25 +107,23 @@ function shaped(build: Build, block: Attention, a: Tensor, which: 'q' | 'k', lay
 const hasNormedHeads = ({ family }: Build, { qkNorm }: Attention): boolean =>
   qkNorm === 'head' && !family.normsAfterRope;
 
-const normedHeads = (
-  build: Build,
-  block: Attention,
-  heads: [Tensor, Tensor],
-  layer: number,
-): [Tensor, Tensor] => (hasNormedHeads(build, block) ? normed(build, heads, layer) : heads);
+const normedHeads = (build: Build, block: Attention, heads: QueriesAndKeys, layer: number): QueriesAndKeys =>
+  hasNormedHeads(build, block) ? normed(build, heads, layer) : heads;
 
-const normed = (build: Build, [q, k]: [Tensor, Tensor], layer: number): [Tensor, Tensor] => [
+const normed = (build: Build, [q, k]: QueriesAndKeys, layer: number): QueriesAndKeys => [
   headNorm(build, q, 'attn_q_norm', layer),
-  headNorm(build, k, 'attn_k_norm', layer),
+  k && headNorm(build, k, 'attn_k_norm', layer),
 ];
 
 /** Rope, or what a family does in its place. */
-function positioned(build: Build, block: Attention, q: Tensor, k: Tensor, layer: number): [Tensor, Tensor] {
+function positioned(
+  build: Build,
+  block: Attention,
+  { q, k }: Pick<NewStates, 'q' | 'k'>,
+  layer: number,
+): QueriesAndKeys {
   const { architecture, family } = build;
-  const turns =
-    architecture.rope !== undefined &&
-    block.rope !== false &&
-    (isWindowed(block) || !family.turnsWindowsOnly);
+  const turns = architecture.rope !== undefined && block.rope !== false;
   const scaledByPosition = (queries: Tensor) =>
     hasPositionScale(build, turns) ? mul(queries, build.positionScale()) : queries;
   const scaledBefore = (queries: Tensor) =>
@@ -126,9 +131,11 @@ function positioned(build: Build, block: Attention, q: Tensor, k: Tensor, layer:
   if (!turns) return [scaledBefore(q), k];
   // Long or short, their sizes are the same: `src/llama-model.cpp:get_rope_factors`.
   const factors = build.find('rope_freqs.weight', layer) ?? build.find('rope_factors_short.weight', layer);
-  const turned = [q, k].map((a) => rope(a, build.positions(), factors));
-  const [queries, keys] = hasPlainNorm(build) ? turned.map((a) => rmsNorm(a)) : turned;
-  return [scaledBefore(queries!), keys!];
+  const placed = (a: Tensor) => {
+    const turned = rope(a, build.positions(), factors);
+    return hasPlainNorm(build) ? rmsNorm(turned) : turned;
+  };
+  return [scaledBefore(placed(q)), k && placed(k)];
 }
 
 /** `src/models/llama4.cpp`, and `src/models/mistral3.cpp` by the key that `conversion/mistral3.py` writes. */
@@ -151,33 +158,38 @@ interface States {
   readonly v: Tensor;
 }
 
+/** Queries, and what is new in the cache; a layer that shares an earlier one's cache adds nothing. */
+interface NewStates {
+  readonly q: Tensor;
+  readonly k: Tensor | undefined;
+  readonly v: Tensor | undefined;
+}
+
+type QueriesAndKeys = [Tensor, Tensor | undefined];
+
 /** Cache and attention: `src/llama-graph.cpp:build_attn`. The order of the three expansions is the engine's. */
-function attend(build: Build, block: Attention, states: States, layer: number): Tensor {
+function attend(build: Build, block: Attention, states: NewStates, layer: number): Tensor {
   const inputs = build.cacheInputs(isWindowed(block));
   const { keyTurn, valueTurn } = inputs;
-  const q = keyTurn ? turned(states.q, keyTurn) : states.q;
-  const k = keyTurn ? turned(states.k, keyTurn) : states.k;
-  const v = valueTurn ? turned(states.v, valueTurn) : states.v;
-  for (const state of hasWindows(build) ? [q, k, v] : [q, v, k]) put(build, state);
-  const caches = cachesOf(build, block, layer);
-  put(build, storeRows(build, caches.k, k, inputs.keyIndices));
-  put(
-    build,
-    build.flashAttention
-      ? storeRows(build, caches.v, v, inputs.valueIndices)
-      : storeElements(caches.v, v, inputs),
-  );
+  const q = turnedBy(keyTurn, states.q);
+  const k = states.k && turnedBy(keyTurn, states.k);
+  const v = states.v && turnedBy(valueTurn, states.v);
+  for (const state of hasWindows(build) ? [q, k, v] : [q, v, k]) if (state) put(build, state);
+  const caches = cachesOf(build, block, block.sharedKv ? build.sharedLayer(isWindowed(block)) : layer);
+  if (k) put(build, storeRows(build, caches.k, k, inputs.keyIndices));
+  if (v) put(build, storeValues(build, caches.v, v, inputs.valueIndices));
   const sinks = build.find('attn_sinks.weight', layer);
   const valuesLieTransposed = !build.flashAttention;
   const softCap = build.family.softCaps?.includes('attention') === true;
   const read = { q, k: caches.keys, v: caches.values, mask: inputs.mask };
   const sources = { ...read, sinks, softCap, valuesLieTransposed };
   const mixed = mixHeads(build, sources);
-  return valueTurn ? turned(mixed, valueTurn) : mixed;
+  return turnedBy(valueTurn, mixed);
 }
 
-/** Product with a Hadamard matrix: `src/llama-impl.h:llama_mul_mat_hadamard`. */
-function turned(a: Tensor, turn: Tensor): Tensor {
+/** Product with a Hadamard matrix, if there is one: `src/llama-impl.h:llama_mul_mat_hadamard`. */
+function turnedBy(turn: Tensor | undefined, a: Tensor): Tensor {
+  if (!turn) return a;
   const size = turn.ne[0] as number;
   const flat = [size, scaled(elementsOf(a), 1 / size)];
   const rows = a.nb ? cont(a, flat) : reshape(a, flat);
@@ -195,20 +207,16 @@ interface Caches {
 function cachesOf(build: Build, block: Attention, layer: number): Caches {
   const { kvTypeV, sizes } = build;
   const { streams } = sizes;
-  const { kvHeads, headDim } = block;
+  const { kvHeads, headDim, valueDim = headDim } = block;
   const cells = isWindowed(block) ? sizes.windowCells : sizes.cells;
   const k = cache(build, 'k', kvHeads * headDim, cells, layer);
-  const v = cache(build, 'v', kvHeads * headDim, cells, layer);
+  const valueElements = build.flashAttention ? kvHeads * valueDim : widestValues(build);
+  const v = cache(build, 'v', valueElements, cells, layer);
   const keys = view(k, [headDim, kvHeads, cells, streams]);
-  if (build.flashAttention) return { k, v, keys, values: view(v, [headDim, kvHeads, cells, streams]) };
+  if (build.flashAttention) return { k, v, keys, values: view(v, [valueDim, kvHeads, cells, streams]) };
   const head = rowSize(kvTypeV, cells);
-  const strides = [
-    rowSize(kvTypeV, 1),
-    scaled(head, headDim),
-    head,
-    scaled(head, headDim * kvHeads),
-  ] as const;
-  return { k, v, keys, values: view(v, [cells, kvHeads, headDim, streams], strides) };
+  const strides = [rowSize(kvTypeV, 1), scaled(head, valueDim), head, scaled(head, valueElements)] as const;
+  return { k, v, keys, values: view(v, [cells, kvHeads, valueDim, streams], strides) };
 }
 
 export function cache(build: Build, which: 'k' | 'v', elements: number, cells: Size, layer: number): Tensor {
@@ -234,11 +242,17 @@ function rowsOf(a: Tensor): Tensor {
   return view(a, [times(a.ne[0], a.ne[1]), a.ne[2]], a.nb && [element, row, plane, plane]);
 }
 
-/** One element a row, into values that lie transposed: `src/llama-kv-cache.cpp:cpy_v`. */
-function storeElements(into: Tensor, v: Tensor, { valueIndices }: CacheInputs): Tensor {
+/** `src/llama-kv-cache.cpp:cpy_v`. */
+const storeValues = (build: Build, into: Tensor, v: Tensor, ids: Tensor): Tensor =>
+  build.flashAttention ? storeRows(build, into, v, ids) : storeElements(into, v, ids);
+
+/** One element a row, into values that lie transposed and are as wide as those of the widest layer. */
+function storeElements(into: Tensor, v: Tensor, ids: Tensor): Tensor {
   const flat = [times(v.ne[0], v.ne[1]), v.ne[2]];
-  const rows = v.nb ? cont(v, flat) : reshape(v, flat);
-  return setRows(reshape(into, [1, elementsOf(into)]), reshape(rows, [1, elementsOf(rows)]), valueIndices);
+  const own = v.nb ? cont(v, flat) : reshape(v, flat);
+  const width = into.ne[0] as number;
+  const rows = (own.ne[0] as number) < width ? pad(own, width) : own;
+  return setRows(reshape(into, [1, elementsOf(into)]), reshape(rows, [1, elementsOf(rows)]), ids);
 }
 
 export interface HeadSources extends States {

@@ -1,10 +1,11 @@
 import type { Block } from '../../../../../schema/model.js';
-import { type Build, project, put, weight } from '../build.js';
+import { type Build, norm, project, put, weight } from '../build.js';
 import type { Routing } from '../families.js';
 import {
   add,
   addId,
   clamp,
+  columns,
   cont,
   div,
   fill,
@@ -16,6 +17,7 @@ import {
   mulMatId,
   repeat,
   reshape,
+  rmsNorm,
   scale,
   setRows,
   softMax,
@@ -44,6 +46,19 @@ function gated(build: Build, cur: Tensor, suffix: string, layer: number): Tensor
   return project(build, inner, `ffn_down${suffix}`, layer);
 }
 
+/**
+ * Experts beside a feed-forward, each between norms of its own, and their sum. The router reads what comes before the
+ * norm: `src/models/gemma4.cpp`.
+ */
+export function denseAndMoe(build: Build, block: Moe, cur: Tensor, layer: number): Tensor {
+  const fed = gated(build, norm(build, cur, 'ffn_norm.weight', layer), '', layer);
+  const one = norm(build, fed, 'post_ffw_norm_1.weight', layer);
+  const inner = norm(build, cur, 'pre_ffw_norm_2.weight', layer);
+  const scaledInput = mul(scale(rmsNorm(cur)), weight(build, 'ffn_gate_inp.scale', layer));
+  const routed = routedExperts(build, block, inner, layer, scaledInput);
+  return add(one, norm(build, routed, 'post_ffw_norm_2.weight', layer));
+}
+
 /** A mixture of experts and the expert that all share. */
 export function moe(build: Build, block: Moe, cur: Tensor, layer: number): Tensor {
   const routed = routedExperts(build, block, cur, layer);
@@ -61,19 +76,17 @@ interface Choice {
   readonly weights: Tensor;
 }
 
-/** `src/llama-graph.cpp:build_moe_ffn`. */
-function routedExperts(build: Build, block: Moe, cur: Tensor, layer: number): Tensor {
+/** `src/llama-graph.cpp:build_moe_ffn`; the router may read another input than the experts. */
+function routedExperts(build: Build, block: Moe, cur: Tensor, layer: number, routed = cur): Tensor {
   const routing = routingOf(build, block);
   const tokens = cur.ne[1];
-  const choice = chosen(build, block, routing, cur, layer);
+  const choice = chosen(build, block, routing, routed, layer);
   put(build, choice.weights);
   const rows = reshape(cur, [cur.ne[0], 1, tokens]);
   const inputs = routing.weighsInput
     ? mul(repeat(rows, [cur.ne[0], block.activeExperts, tokens]), choice.weights)
     : rows;
-  const up = expert(build, 'ffn_up_exps', inputs, choice, layer);
-  const gate = expert(build, 'ffn_gate_exps', inputs, choice, layer);
-  const down = expert(build, 'ffn_down_exps', glu(gate, up), choice, layer);
+  const down = expert(build, 'ffn_down_exps', activated(build, inputs, choice, layer), choice, layer);
   return summed(build, block, routing.weighsInput ? down : mul(down, choice.weights), tokens);
 }
 
@@ -82,10 +95,29 @@ function routingOf({ family }: Build, { routerCorrection }: Moe): Routing {
   return uncorrected ?? family.routing ?? { gating: 'softmax' };
 }
 
+/** Gate and up, from one stack or from two. */
+function activated(build: Build, inputs: Tensor, choice: Choice, layer: number): Tensor {
+  if (build.find('ffn_gate_up_exps.weight', layer)) {
+    const both = expert(build, 'ffn_gate_up_exps', inputs, choice, layer);
+    const half = () => columns(both, (both.ne[0] as number) / 2);
+    return glu(half(), half());
+  }
+  const up = expert(build, 'ffn_up_exps', inputs, choice, layer);
+  return glu(expert(build, 'ffn_gate_exps', inputs, choice, layer), up);
+}
+
+/** One matrix of the chosen experts, with the scale of each expert and its bias: `src/llama-graph.cpp:build_lora_mm_id`. */
 function expert(build: Build, name: string, cur: Tensor, { experts }: Choice, layer: number): Tensor {
-  const out = mulMatId(weight(build, `${name}.weight`, layer), cur, experts);
+  const plain = mulMatId(weight(build, `${name}.weight`, layer), cur, experts);
+  const factors = build.find(`${name}.scale`, layer);
+  const out = factors ? mul(plain, factorsOf(factors, experts)) : plain;
   const bias = build.find(`${name}.bias`, layer);
   return bias ? addId(out, bias, experts) : out;
+}
+
+function factorsOf(factors: Tensor, experts: Tensor): Tensor {
+  const [count] = factors.ne;
+  return getRows(repeat(reshape(factors, [1, count, 1]), [1, count, experts.ne[1]]), experts);
 }
 
 /** Which experts a token visits, and their weights as `[1, active, tokens]`. */

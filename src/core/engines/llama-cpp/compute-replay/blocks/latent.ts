@@ -3,6 +3,7 @@ import { type Build, norm, put, weight } from '../build.js';
 import { columns, concat, headColumns, mulMat, permute, reshape, rope, view } from '../ops.js';
 import { stridesOf, type Tensor } from '../tensor.js';
 import { cache, mixHeads, storeRows } from './attention.js';
+import { chosenCells, maskOfChosen } from './indexer.js';
 
 type Latent = Extract<Block, { kind: 'latent' }>;
 
@@ -10,15 +11,25 @@ type Latent = Extract<Block, { kind: 'latent' }>;
  * Latent attention with absorbed projections: every head reads one latent, which is key and value at once.
  * Source: `src/models/deepseek2.cpp`, `src/llama-graph.cpp:build_attn(llm_graph_input_attn_k *, …)`.
  */
-export function latent(build: Build, block: Latent, cur: Tensor, layer: number): Tensor {
+export function latent(
+  build: Build,
+  block: Latent,
+  cur: Tensor,
+  layer: number,
+  beside: readonly Block[],
+): Tensor {
   const { kvRank, ropeDim } = block;
   const { tokens, cells, streams } = build.sizes;
+  const compressedQueries = queryLatent(build, block, cur, layer);
+  const indexer = beside.find((other) => other.kind === 'indexer');
+  if (indexer && compressedQueries)
+    build.chosenCells = chosenCells(build, indexer, { cur, compressed: compressedQueries }, layer);
   const joint = mulMat(weight(build, 'attn_kv_a_mqa.weight', layer), cur);
   const positions = rope(headColumns(joint, ropeDim, 1), build.positions());
   const compressed = norm(build, columns(joint, kvRank), 'attn_kv_a_norm.weight', layer);
   const values = reshape(compressed, [kvRank, 1, tokens]);
   const keys = concat(values, positions);
-  const queries = absorbedQueries(build, block, cur, layer);
+  const queries = absorbedQueries(build, block, compressedQueries ?? cur, layer);
   for (const state of [queries, values, keys]) put(build, state);
 
   const inputs = build.cacheInputs(false);
@@ -31,7 +42,7 @@ export function latent(build: Build, block: Latent, cur: Tensor, layer: number):
     q: queries,
     k,
     v,
-    mask: inputs.mask,
+    mask: build.chosenCells ? maskOfChosen(build, inputs.mask, build.chosenCells) : inputs.mask,
     decompress,
     valuesLieTransposed: false,
   });
@@ -40,21 +51,18 @@ export function latent(build: Build, block: Latent, cur: Tensor, layer: number):
 
 function absorbedQueries(build: Build, block: Latent, cur: Tensor, layer: number): Tensor {
   const { heads, nopeDim, ropeDim } = block;
-  const q = reshape(projectedQueries(build, block, cur, layer), [
-    nopeDim + ropeDim,
-    heads,
-    build.sizes.tokens,
-  ]);
+  const q = reshape(
+    mulMat(weight(build, block.queryRank ? 'attn_q_b.weight' : 'attn_q.weight', layer), cur),
+    [nopeDim + ropeDim, heads, build.sizes.tokens],
+  );
   const plain = permute(columns(q, nopeDim));
   const absorbed = permute(mulMat(weight(build, 'attn_k_b.weight', layer), plain));
   return concat(absorbed, rope(columns(q, ropeDim), build.positions()));
 }
 
-function projectedQueries(build: Build, { queryRank }: Latent, cur: Tensor, layer: number): Tensor {
-  if (!queryRank) return mulMat(weight(build, 'attn_q.weight', layer), cur);
+/** What queries come from where they have a low rank. */
+function queryLatent(build: Build, { queryRank }: Latent, cur: Tensor, layer: number): Tensor | undefined {
+  if (!queryRank) return undefined;
   const compressed = mulMat(weight(build, 'attn_q_a.weight', layer), cur);
-  return mulMat(
-    weight(build, 'attn_q_b.weight', layer),
-    norm(build, compressed, 'attn_q_a_norm.weight', layer),
-  );
+  return norm(build, compressed, 'attn_q_a_norm.weight', layer);
 }
