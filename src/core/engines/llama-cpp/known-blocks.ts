@@ -148,6 +148,8 @@ const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, famil
     stackOf(architecture).some((steps) => steps.some(mixesBoth) !== parallel),
   'layers with an indexer, and without': (architecture, { indexers }) =>
     !placesIndexers(stackOf(architecture), indexers),
+  'norms of queries and keys': (architecture, { normsFrom = Number.POSITIVE_INFINITY }) =>
+    stackOf(architecture).length >= normsFrom,
   'an order of windows of its own': hasOtherWindows,
   'layers without experts': (architecture, { experts }) =>
     experts !== undefined && !placesExperts(architecture, experts),
