@@ -39,16 +39,19 @@ export function importConfig(
   config.refuseUnread();
   const inputs = inputsOf(geometry);
   const name = HUB_NAME.exec(config.text('_name_or_path') ?? '')?.[1] ?? id;
+  const more = {
+    ...(inputs.length > 1 ? { modalities: { input: inputs, output: ['text'] } } : {}),
+    ...releasedFormatOf(config),
+  };
   return {
     name,
     id,
     context: { native: geometry.contextTokens },
-    ...(inputs.length > 1 ? { modalities: { input: inputs, output: ['text'] } } : {}),
-    ...releasedFormatOf(config),
+    ...more,
     architecture: architectureOf(type, geometry),
     sources: [
       {
-        facts: ['architecture', 'context.native', 'releasedFormat'],
+        facts: ['architecture', 'context.native', ...Object.keys(more)],
         from,
         date,
         note: 'What the config leaves out is the default of its class in transformers 5.18.0.',
