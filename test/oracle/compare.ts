@@ -76,17 +76,14 @@ function compareSettings(round: Round, share: Share, { asker, forEngine, loaded 
 /** As many as the engine takes. Recurrent state it allocates even where it only plans, so that it stays small here. */
 const MOST_SEQUENCES = { recurrent: 4, other: 256 };
 
-function choicesOf(
-  { planner, options }: Round,
-  { model }: Share,
-  { caches, blocks }: PreparedModel,
-): Choices {
+function choicesOf({ planner, options }: Round, { model }: Share, forEngine: PreparedModel): Choices {
+  const { caches, blocks } = forEngine;
   const { kvTypes } = planner.catalog.engine(planner.catalog.findEngine('llama.cpp')!);
   const isRecurrent = caches.some(({ part }) => part === 'recurrentState');
   return {
     model,
     quant: options.quant,
-    kvTypes: hasUnevenHeads(blocks) ? FLOAT_TYPES : kvTypes,
+    kvTypes: hasUnevenHeads(blocks) || hasFewTensors(forEngine) ? FLOAT_TYPES : kvTypes,
     mostSequences: isRecurrent ? MOST_SEQUENCES.recurrent : MOST_SEQUENCES.other,
   };
 }
@@ -96,6 +93,12 @@ const hasUnevenHeads = (blocks: PreparedModel['blocks']): boolean =>
   blocks.some((block) => 'headDim' in block && block.headDim % CACHE_BLOCK > 0);
 
 const CACHE_BLOCK = 32;
+
+/** The engine foresees eight operations a tensor: a quantised cache that is turned takes more, and it ends in an assertion. */
+const hasFewTensors = ({ weights }: PreparedModel): boolean =>
+  weights.layers.some((tensors) => tensors.length < LEAST_TENSORS);
+
+const LEAST_TENSORS = 7;
 
 /** The command, with the file that it needs. */
 function typed({ model, spec }: Share, command: string): string {

@@ -50,9 +50,15 @@ export function metadataOf({ model, architectureName, layersAll, vocabSize }: Pr
     'general.architecture': architectureName,
     'general.name': model.name,
     'tokenizer.ggml.model': 'none',
-    ...Object.fromEntries(Object.entries(keys).map(([key, value]) => [`${architectureName}.${key}`, value])),
+    ...Object.fromEntries(
+      Object.entries(keys).map(([key, value]) => [fullKey(architectureName, key), value]),
+    ),
   };
 }
+
+/** `xielu` stands for itself. */
+const fullKey = (architectureName: string, key: string): string =>
+  key.startsWith('xielu.') ? key : `${architectureName}.${key}`;
 
 function specOf(architecture: Architecture): Spec {
   const layers = stackOf(architecture).map((steps) => steps.flat());

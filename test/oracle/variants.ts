@@ -31,7 +31,7 @@ interface Extras {
  */
 export function drawVariant(random: Random, model: Model): Omit<Model, 'id'> {
   const { architecture } = model;
-  const heads = drawHeads(random);
+  const heads = drawHeads(random, architecture.type);
   const shape: Shape = {
     hiddenSize: SQUARE.has(architecture.type) ? heads.heads * heads.headDim : 64 * random.scaled(4, 128),
     heads,
@@ -171,10 +171,10 @@ const RELAID: Readonly<Record<string, Relay>> = {
   },
 };
 
-function drawHeads(random: Random): Shape['heads'] {
+function drawHeads(random: Random, type: string): Shape['heads'] {
   const kvHeads = random.whole(1, 8);
   return {
-    heads: kvHeads * random.whole(1, 8),
+    heads: type === 'qwen' ? kvHeads : kvHeads * random.whole(1, 8),
     kvHeads,
     headDim: random.pick([32, 64, 80, 96, 128, 128, 192, 256]),
   };

@@ -1,5 +1,5 @@
 import { FAMILIES } from '../../../src/core/engines/llama-cpp/families.js';
-import { ggufTensors } from '../../../src/core/engines/llama-cpp/tensors.js';
+import { ggufTensors, keepsMtp } from '../../../src/core/engines/llama-cpp/tensors.js';
 import { stackOf } from '../../../src/core/tensors/stack.js';
 import type { Architecture, Block, Model } from '../../../src/schema/model.js';
 import type { Written, WrittenGguf } from './gguf-writer.js';
@@ -27,7 +27,7 @@ export function ggufOfSpec({ name, context, architecture }: Model, engineName: s
 }
 
 function outline(architecture: Architecture, engineName: string, context: number): Keys {
-  const kept = FAMILIES[engineName]!.keepsMtp ? (architecture.mtp?.modules ?? 0) : 0;
+  const kept = keepsMtp(architecture, FAMILIES[engineName]!) ? (architecture.mtp?.modules ?? 0) : 0;
   return {
     block_count: stackOf(architecture).length + kept,
     nextn_predict_layers: kept || undefined,

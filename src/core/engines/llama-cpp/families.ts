@@ -50,11 +50,11 @@ export interface Family {
   readonly parallel?: true;
   /** Rope scaling whose factors are tensors of the file; `proportional` has them always, for layers without a window. */
   readonly ropeFactors?: 'llama3' | 'longrope' | 'proportional';
-  /** Rope only in a stack of so many layers. */
-  readonly ropeOnlyWithLayers?: number;
+  /** Rope only in layers with a window, or only in a stack of so many layers. */
+  readonly rope?: 'windows' | number;
   /** A gate on the output of attention: joint with the queries, a matrix as wide as them, or one row a head. */
   readonly outputGates?: readonly ('joint' | 'wide' | 'head')[];
-  /** Keys are as wide as the hidden state too: every head has its own. */
+  /** There are as many key-value heads as heads. */
   readonly squareKeys?: true;
   /** Values may be narrower or wider than keys. */
   readonly valueDims?: true;
@@ -191,7 +191,7 @@ export const FAMILIES: Record<string, Family> = {
   olmo2: { norms: 'post', qkNorm: 'width', windows: 'listed', squareQueries: true, head: 'own' },
   granite: { ...LLAMA, squareQueries: true },
   'command-r': { parallel: true, squareQueries: true, head: 'tied' },
-  cohere2: { parallel: true, windows: 4, squareQueries: true, head: 'tied' },
+  cohere2: { parallel: true, windows: 4, rope: 'windows', squareQueries: true, head: 'tied' },
   seed_oss: { ffnNorm: 'post_attention_norm' },
   ernie4_5: {},
   apertus: {
@@ -204,9 +204,9 @@ export const FAMILIES: Record<string, Family> = {
   exaone: { ropeFactors: 'llama3' },
   internlm2: { squareQueries: true, head: 'own' },
   qwen2vl: { windows: 'ignored', squareQueries: true },
-  baichuan: { ropeOnlyWithLayers: 32, squareQueries: true, head: 'own' },
+  baichuan: { rope: 32, squareQueries: true, head: 'own' },
   chatglm: { fused: ['qkv', 'gateUp'], squareQueries: true },
-  qwen: { fused: ['qkv'], squareQueries: true, head: 'own' },
+  qwen: { fused: ['qkv'], squareQueries: true, squareKeys: true, head: 'own' },
   'minimax-m2': { qkNorm: 'width', experts: 'everywhere', corrects: true },
   granitehybrid: { headsPerLayer: true, biases: ['attentionOutput', 'feedForward'], sharedExpert: 'maybe' },
   nemotron_h: { ...NEMOTRON_H, withExperts: 'nemotron_h_moe' },
@@ -249,6 +249,7 @@ export const FAMILIES: Record<string, Family> = {
     corrects: true,
   },
   'exaone-moe': {
+    rope: 'windows',
     qkNorm: 'head',
     windows: 'listed',
     head: 'own',
@@ -258,6 +259,7 @@ export const FAMILIES: Record<string, Family> = {
     corrects: true,
   },
   afmoe: {
+    rope: 'windows',
     norms: 'sandwich',
     qkNorm: 'head',
     windows: 4,

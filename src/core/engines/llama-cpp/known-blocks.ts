@@ -1,6 +1,7 @@
 import { InputError } from '../../../errors.js';
 import type { Architecture, Block } from '../../../schema/model.js';
-import { type Steps, stackOf } from '../../tensors/stack.js';
+import { isFeedForward } from '../../tensors/index.js';
+import { type Step, type Steps, stackOf } from '../../tensors/stack.js';
 import type { Family } from './families.js';
 
 const ATTENTION = [
@@ -154,9 +155,9 @@ const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, famil
       ),
     ),
   'blocks side by side': (architecture, { parallel = false }) =>
-    stackOf(architecture).some((steps) => (steps.length === 1 && steps[0]!.length > 1) !== parallel),
-  'layers of another number of blocks': (architecture, { single = false }) =>
-    stackOf(architecture).some((steps) => (steps.flat().length === 1) !== single),
+    stackOf(architecture).some((steps) => steps.some(mixesBoth) !== parallel),
+  'layers of more than one block': (architecture, { single }) =>
+    single === true && stackOf(architecture).some((steps) => steps.flat().length > 1),
   'layers with an indexer, and without': (architecture, { indexers }) =>
     !placesIndexers(stackOf(architecture), indexers),
   'an order of windows of its own': hasOtherWindows,
@@ -170,11 +171,14 @@ function placesIndexers(stack: readonly Steps[], indexers: Family['indexers']): 
   return indexers === 'everywhere' ? !has.includes(false) : has[0] === true;
 }
 
+/** A mixer and a feed-forward that read the same. */
+const mixesBoth = (step: Step): boolean => step.some(isFeedForward) && !step.every(isFeedForward);
+
 /** Whether layers without experts stand where they may. */
 function placesExperts(architecture: Architecture, experts: NonNullable<Family['experts']>): boolean {
   const has = stackOf(architecture).map((steps) => steps.flat().some(({ kind }) => kind === 'moe'));
   const first = experts === 'everywhere' ? 0 : has.indexOf(true);
-  return first >= 0 && has.every((moe, layer) => moe === layer >= first);
+  return first < 0 || has.every((moe, layer) => moe === layer >= first);
 }
 
 /** `src/llama-hparams.cpp:set_swa_pattern`. */

@@ -14,18 +14,16 @@ export function asLoaded(architecture: Architecture, family: Family): Architectu
     ...rest,
     ...(family.head === 'dropped' ? { tiedEmbeddings: true as const } : {}),
     ...(rope && turns(architecture, family) ? { rope } : {}),
-    blocks: family.windows === 'ignored' ? withoutWindows(blocks) : blocks,
+    blocks: Object.fromEntries(Object.entries(blocks).map(([name, block]) => [name, loaded(block, family)])),
   };
 }
 
-const turns = (architecture: Architecture, { ropeOnlyWithLayers: layers }: Family): boolean =>
-  layers === undefined || stackOf(architecture).length === layers;
+const turns = (architecture: Architecture, { rope }: Family): boolean =>
+  typeof rope !== 'number' || stackOf(architecture).length === rope;
 
-const withoutWindows = (blocks: Architecture['blocks']): Architecture['blocks'] =>
-  Object.fromEntries(Object.entries(blocks).map(([name, block]) => [name, withoutWindow(block)]));
-
-function withoutWindow(block: Block): Block {
-  if (block.kind !== 'sliding') return block;
+function loaded(block: Block, { windows, rope }: Family): Block {
+  if (block.kind === 'full' && rope === 'windows') return { ...block, rope: false };
+  if (block.kind !== 'sliding' || windows !== 'ignored') return block;
   const { window: _, ...attention } = block;
   return { ...attention, kind: 'full' };
 }

@@ -165,7 +165,8 @@ export function ggufLayout(architecture: Architecture, family: Family): GgufLayo
   };
 }
 
-const keepsMtp = ({ type }: Architecture, { keepsMtp }: Family): boolean =>
+/** Whether the file holds the layers for multi-token prediction of a model of this type. */
+export const keepsMtp = ({ type }: Architecture, { keepsMtp }: Family): boolean =>
   keepsMtp === true || keepsMtp?.includes(type) === true;
 
 const byName = (one: GgufPiece, other: GgufPiece): number => (one.name < other.name ? -1 : 1);

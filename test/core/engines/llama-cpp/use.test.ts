@@ -12,8 +12,8 @@ const LAYER = 1_181_696;
 const TABLE = 512_000;
 const LAST_NORM = 1024;
 
-const use = (architecture: Architecture, request: Partial<ResolvedRequest> = {}) =>
-  llamaCpp.use(preparedToy(architecture), resolved(request), 'exact').devices;
+const use = (architecture: Architecture, request: Partial<ResolvedRequest> = {}, family = 'llama') =>
+  llamaCpp.use(preparedToy(architecture, { family }), resolved(request), 'exact').devices;
 
 const weightsOf = (devices: ReturnType<typeof use>) =>
   Object.fromEntries(
@@ -102,7 +102,9 @@ describe('experts on the host', () => {
   // 4 experts of 3 × 512 × 256 in 16 bits.
   const EXPERTS = 3_145_728;
   const expertsOf = (options: Record<string, number | boolean>) =>
-    use(moe, { devices: cards(1), options }).map(({ weights }) => weights.get('routedExperts') ?? 0);
+    use(moe, { devices: cards(1), options }, 'granitemoe').map(
+      ({ weights }) => weights.get('routedExperts') ?? 0,
+    );
 
   test.each([
     [{}, 3, 0],
@@ -115,7 +117,7 @@ describe('experts on the host', () => {
   });
 
   test('leave the shared expert, router and attention on the card', () => {
-    const host = use(moe, { devices: cards(1), options: { 'cpu-moe': true } }).at(-1);
+    const host = use(moe, { devices: cards(1), options: { 'cpu-moe': true } }, 'granitemoe').at(-1);
     expect([...host!.weights.keys()]).toEqual(['embedding', 'routedExperts']);
   });
 });

@@ -17,8 +17,6 @@ export interface GraphFamily {
   readonly uncorrected?: Routing;
   /** The gate of the shared expert is `silu(x) / x`, not a sigmoid. */
   readonly dividesSharedGate?: true;
-  /** Layers without a window are without rope. */
-  readonly turnsWindowsOnly?: true;
   /** Norms of queries and keys come behind rope. */
   readonly normsAfterRope?: true;
   /** The first layers each add a part of a wider embedding: as many as the vision tower has mergers for them. */
@@ -41,6 +39,8 @@ export interface GraphFamily {
   readonly layerNorms?: true;
   /** Places of a token, where it has more than one: time, height, width and another. */
   readonly positionsPerToken?: 4;
+  /** The feed-forward is added to the residual, not the other way round. */
+  readonly residualFirst?: true;
   /** The norm before the mixer enters the graph on its own. */
   readonly expandsNorm?: true;
 }
@@ -90,11 +90,10 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   'hunyuan-moe': { routing: { gating: 'softmax', normalised: true }, normsAfterRope: true },
   bailingmoe: { routing: { gating: 'softmax', normalised: true } },
   bailingmoe2: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
-  'exaone-moe': { routing: { gating: 'sigmoid', normalised: true, scaled: true }, turnsWindowsOnly: true },
+  'exaone-moe': { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
   afmoe: {
     routing: { gating: 'sigmoid', normalised: true, scaled: true },
     scales: ['embedding'],
-    turnsWindowsOnly: true,
   },
   laguna: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
   glm4: {},
@@ -102,6 +101,7 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   gemma: { scales: ['embedding', 'queries'] },
   gemma2: { scales: ['embedding', 'queries'], softCaps: ['attention', 'logits'] },
   gemma3: { scales: ['embedding', 'queries'] },
+  phi3: { scales: ['queries'], residualFirst: true },
   gemma4: {
     routing: { gating: 'softmax', normalised: true },
     scales: ['embedding'],
@@ -115,7 +115,6 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
     squaresActivation: true,
     choosesRows: 'afterNorm',
   },
-  phi3: { scales: ['queries'] },
   olmo2: {},
   granite: { scales: ['embedding', 'residual', 'logits'] },
   'command-r': { scales: ['logits'], layerNorms: true },

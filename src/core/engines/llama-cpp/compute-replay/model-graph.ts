@@ -107,31 +107,31 @@ function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast 
   const normed = normBefore(build, hidden, 'attn_norm.weight', layer);
   if (family.expandsNorm) put(build, normed);
   const choose = (a: Tensor) => (isLast && !family.choosesRows ? getRows(a, build.outputIds()) : a);
-  const [only, ...more] = steps.flat();
-  if (only && more.length === 0) return add(choose(buildBlock(build, only, normed, layer)), choose(hidden));
+  const [only] = steps.flat();
+  // One name for the norms of all blocks: every layer is one.
+  if (only && ffnNorm === 'attn_norm')
+    return add(choose(buildBlock(build, only, normed, layer)), choose(hidden));
   const { mixer, beside, feedForward, experts, parallel } = blocksOf(steps);
   const mixed = choose(buildBlock(build, mixer, normed, layer, beside));
   if (parallel) {
     const out = buildBlock(build, feedForward, choose(normed), layer);
     return add(add(out, choose(hidden)), mixed);
   }
-  const middle = join(build, mixed, choose(hidden), 'post_attention_norm.weight', layer);
+  const middle = add(behind(build, mixed, 'post_attention_norm.weight', layer), choose(hidden));
   const fed = experts
     ? denseAndMoe(build, experts, middle, layer)
     : buildBlock(build, feedForward, normBefore(build, middle, `${ffnNorm}.weight`, layer), layer);
-  return join(build, fed, middle, 'post_ffw_norm.weight', layer);
+  const out = behind(build, fed, 'post_ffw_norm.weight', layer);
+  return family.residualFirst ? add(middle, out) : add(out, middle);
 }
 
 const normBefore = (build: Build, a: Tensor, name: string, layer: number): Tensor =>
   build.architecture.norm.placement === 'post' ? a : norm(build, a, name, layer);
 
-/** Adds a block's output to the residual, normed first where norms stand behind blocks. */
-function join(build: Build, out: Tensor, residual: Tensor, postNorm: string, layer: number): Tensor {
+/** What joins the residual: a block's output, normed first where norms stand behind blocks. */
+function behind(build: Build, out: Tensor, postNorm: string, layer: number): Tensor {
   const { placement = 'pre' } = build.architecture.norm;
-  return add(
-    scales(build, 'residual', placement === 'pre' ? out : norm(build, out, postNorm, layer)),
-    residual,
-  );
+  return scales(build, 'residual', placement === 'pre' ? out : norm(build, out, postNorm, layer));
 }
 
 type Moe = Extract<FeedForward, { kind: 'moe' }>;

@@ -123,10 +123,7 @@ function positioned(
   layer: number,
 ): QueriesAndKeys {
   const { architecture, family } = build;
-  const turns =
-    architecture.rope !== undefined &&
-    block.rope !== false &&
-    (isWindowed(block) || !family.turnsWindowsOnly);
+  const turns = architecture.rope !== undefined && block.rope !== false;
   const scaledByPosition = (queries: Tensor) =>
     hasPositionScale(build, turns) ? mul(queries, build.positionScale()) : queries;
   const scaledBefore = (queries: Tensor) =>
