@@ -11,11 +11,8 @@ const file = `cli-${process.version}-${process.platform}-${process.arch}.cache`;
 const ask = ['vram', 'maverick', '--quant', 'q4', '--ctx', '488k'];
 const WARM_UP = [ask, [...ask, '--json'], [...ask, '--gpu', '8xh100']];
 
-assert.match(
-  fs.readFileSync(program, 'latin1'),
-  /^[\0-\x7f]*$/,
-  'dist/cli.cjs is ASCII: write \\u escapes in regular expressions',
-);
+const [strange] = /[^\0-\x7f].{0,20}/.exec(fs.readFileSync(program, 'latin1')) ?? [];
+assert.equal(strange, undefined, 'dist/cli.cjs is to be ASCII: write \\u escapes in regular expressions');
 const script = scriptOf(program);
 await withoutOutput(async () => {
   for (const words of WARM_UP) {

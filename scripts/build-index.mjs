@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { countParameters, layoutOf } from '../dist/core.js';
+import { modelEntry } from '../dist/core.js';
 
 const root = new URL('..', import.meta.url);
 const hash = createHash('sha256');
@@ -31,25 +31,9 @@ const architectureOf = ({ architecture }) =>
     ? architectureOf(modelFiles.find(({ id }) => id === architecture.sameAs).spec)
     : architecture;
 
-const models = modelFiles.map(({ id, file, spec }) => {
-  const architecture = architectureOf(spec);
-  const { total, active } = countParameters(layoutOf(architecture));
-  return {
-    id,
-    file,
-    name: spec.name,
-    maker: spec.maker,
-    family: spec.family,
-    aliases: spec.aliases ?? [],
-    hubIds: [...(spec.hubIds ?? []), ...(spec.variants ?? []).flatMap(({ hubIds }) => hubIds)],
-    type: architecture.type,
-    totalParameters: total,
-    activeParameters: active,
-    contextTokens: Math.max(spec.context.native, spec.context.extended?.tokens ?? 0),
-    released: spec.released,
-    input: spec.modalities?.input,
-  };
-});
+const models = modelFiles.map(({ id, file, spec }) =>
+  modelEntry({ ...spec, id, architecture: architectureOf(spec) }, file),
+);
 
 /** A chip sold with several memory sizes is one entry a size, after the one that its plain name means. */
 const gpus = readAll('gpus').flatMap(({ id, file, spec }) => {

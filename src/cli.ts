@@ -44,9 +44,32 @@ function mayBeTerminal(): boolean {
 
 const MOST_GIT_BYTES = 64 * 1024 ** 2;
 
+/** A line of progress: none yet, one that stays, or one that is to be wiped. */
+let progressLine: 'none' | 'stays' | 'shown' = 'none';
+
+/** On a terminal a line that the next one replaces; elsewhere only the first, so that logs stay short. */
+function showProgress(text: string): void {
+  if (process.stderr.isTTY) writeAll(STDERR, `\r\u001b[K${text}`);
+  else if (progressLine === 'none') writeAll(STDERR, `${text}\n`);
+  progressLine = process.stderr.isTTY ? 'shown' : 'stays';
+}
+
+function wipeProgress(): void {
+  if (progressLine !== 'shown') return;
+  writeAll(STDERR, '\r\u001b[K');
+  progressLine = 'stays';
+}
+
 const outside: Outside = {
-  out: (text) => writeAll(STDOUT, text),
-  err: (text) => writeAll(STDERR, text),
+  out: (text) => {
+    wipeProgress();
+    writeAll(STDOUT, text);
+  },
+  err: (text) => {
+    wipeProgress();
+    writeAll(STDERR, text);
+  },
+  progress: showProgress,
   lines: async function* () {
     const { createInterface } = await import('node:readline');
     yield* createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });

@@ -54,13 +54,19 @@ const ROW_ERRORS = new Set([
   'impossible-layout',
 ]);
 
-function rowOf(asker: Asker, request: Request): GridRow {
+/** What came out, or why the engine refuses this one of many. @throws what would end any other too */
+export function answered<T>(work: () => T): T | InputError {
   try {
-    return { request, plan: planOf(asker(request)) };
+    return work();
   } catch (error) {
-    if (error instanceof InputError && ROW_ERRORS.has(error.code)) return { request, error };
+    if (error instanceof InputError && ROW_ERRORS.has(error.code)) return error;
     throw error;
   }
+}
+
+function rowOf(asker: Asker, request: Request): GridRow {
+  const plan = answered(() => planOf(asker(request)));
+  return plan instanceof InputError ? { request, error: plan } : { request, plan };
 }
 
 function* requestsOf(

@@ -32,7 +32,7 @@ export type ModelSheet = Model &
       readonly contextTokens: number;
       readonly setups: readonly Setup[];
     };
-    /** What the engine does not understand of it. */
+    /** What the engine does not understand of it, or says. */
     readonly notPlanned?: string;
   };
 
@@ -50,7 +50,8 @@ export async function modelSheet(planner: Planner, request: Request): Promise<Mo
     ...sheetOf(model),
     ...(active ? { activePublished: active } : {}),
     familyMembers: familyOf(planner, model),
-    ...(await plannedOf(planner, model, request)),
+    // A release in a format of its own is planned in those of the engine.
+    ...(await plannedOf(planner, model, model.ownFormat ? { ...request, model: model.id } : request)),
   };
 }
 
@@ -67,7 +68,7 @@ async function plannedOf(
     };
   } catch (error) {
     if (error instanceof InputError && error.code === 'not-understood')
-      return { grid: [], notPlanned: String(error.args.field) };
+      return { grid: [], notPlanned: String(error.args.words ?? `${error.args.field} is not understood`) };
     throw error;
   }
 }

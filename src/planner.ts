@@ -1,6 +1,7 @@
-import { type Catalog, modelsLike, openCatalog } from './catalog/index.js';
+import { type Catalog, openCatalog } from './catalog/index.js';
 import { quantNamed } from './catalog/named.js';
 import { nearMisses } from './catalog/names.js';
+import { checkpointNotes } from './checkpoint-notes.js';
 import { ENGINES, type EngineId, type Explanation } from './core/engines/index.js';
 import { type Overview, overview } from './core/overview.js';
 import { explainPlan, type Plan, type Prepared, plan, prepareModel, type Trial } from './core/plan.js';
@@ -8,10 +9,11 @@ import { chooseQuant, usualQuants } from './core/quant/names.js';
 import type { Note } from './core/request.js';
 import { candidatesOf, devicesOf } from './devices.js';
 import { InputError } from './errors.js';
-import { looksLikePath, pathExists } from './importers/paths.js';
-import type { QuantEntry } from './schema/catalog.js';
+import { type Found, findModel } from './find-model.js';
+import type { HubAccess } from './handed-in.js';
 import type { Engine } from './schema/engine.js';
 import type { Model } from './schema/model.js';
+import type { HeldWeights, Quant } from './schema/quant.js';
 import type { Request } from './schema/request.js';
 import { parseTokens } from './units/tokens.js';
 
@@ -54,15 +56,16 @@ export interface Planner {
 /**
  * A planner over the shipped catalogue. It holds one prepared value for each model and weight format asked.
  *
+ * @param hub how to ask the hub for models that are not in the catalogue; absent: they are unknown
  * @example (await createPlanner().plan({ model: 'maverick', quant: 'q4', contextTokens: '488k' })).memory.totalBytes
  */
-export function createPlanner(catalog: Catalog = openCatalog()): Planner {
+export function createPlanner(catalog: Catalog = openCatalog(), hub?: HubAccess): Planner {
   const models = new Map<string, Found>();
   const prepared = new Map<string, Prepared>();
   const engines = new Map<EngineId, Engine>();
 
   const find = async (name: string): Promise<Found> => {
-    const known = models.get(name) ?? (await findModel(catalog, name));
+    const known = models.get(name) ?? (await findModel(catalog, name, hub));
     models.set(name, known);
     return known;
   };
@@ -74,10 +77,12 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
     const choice = chooseQuant(request.quant, spec, engine);
     if (choice.kind === 'other-engine') throw otherEngine(choice, request.engine);
     const imatrix = request.imatrix ?? false;
-    const quant = quantNamed(catalog, choice.name, engine.name);
+    const quant = spec.held ? undefined : quantNamed(catalog, choice.name, engine.name);
+    const weights = () => spec.held ?? catalog.quant(quant!);
+    const format = quant?.id ?? choice.name;
     const ready = (): Prepared => {
-      const key = `${request.model}\n${engineId}\n${quant.id}\n${imatrix}`;
-      const known = prepared.get(key) ?? prepareNow(catalog, { spec, engineId, engine, quant, imatrix });
+      const key = `${request.model}\n${engineId}\n${format}\n${imatrix}`;
+      const known = prepared.get(key) ?? prepareNow({ spec, engineId, engine, weights: weights(), imatrix });
       prepared.set(key, known);
       return known;
     };
@@ -94,10 +99,10 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
         modelName: name,
         engineId,
         engine,
-        quant: quant.id,
+        quant: format,
         devices: devices.planned,
       },
-      notes: [...(spec.importNotes ?? []), ...choice.notes, ...devices.notes],
+      notes: [...(spec.importNotes ?? []), ...checkpointNotes(spec), ...choice.notes, ...devices.notes],
     };
   };
 
@@ -123,25 +128,6 @@ export function createPlanner(catalog: Catalog = openCatalog()): Planner {
   };
 }
 
-/** A model, and the name under which it can be asked again. */
-interface Found {
-  readonly spec: Model;
-  readonly name: string;
-}
-
-/** In this order: a path by its form, a name of the catalogue, any other path that exists. */
-async function findModel(catalog: Catalog, name: string): Promise<Found> {
-  const entry = looksLikePath(name) ? undefined : catalog.findModel(name);
-  if (entry)
-    return { spec: catalog.model(entry, name), name: catalog.isVariant(entry, name) ? name : entry.id };
-  if (!looksLikePath(name) && !pathExists(name)) {
-    throw new InputError('unknown-model', { name, near: modelsLike(catalog, name) });
-  }
-  // Only a file of one's own needs its shape checked: the checker is loaded here and nowhere before.
-  const { readModelFile } = await import('./handed-in.js');
-  return { spec: readModelFile(name, catalog.architecture), name };
-}
-
 function engineOf(catalog: Catalog, asked: string | undefined): EngineId {
   const entry = asked === undefined ? undefined : catalog.findEngine(asked);
   const id = asked === undefined ? 'llama.cpp' : entry?.id;
@@ -163,28 +149,29 @@ function otherEngine(
     : new InputError('unknown-quant', { name, engine, nearest });
 }
 
-function prepareNow(
-  catalog: Catalog,
-  {
-    spec,
-    engineId,
-    engine,
-    quant,
-    imatrix,
-  }: { spec: Model; engineId: EngineId; engine: Engine; quant: QuantEntry; imatrix: boolean },
-): Prepared {
+function prepareNow({
+  spec,
+  engineId,
+  engine,
+  weights,
+  imatrix,
+}: {
+  spec: Model;
+  engineId: EngineId;
+  engine: Engine;
+  weights: Quant | HeldWeights;
+  imatrix: boolean;
+}): Prepared {
   const { type } = spec.architecture;
   const architectureName = Object.hasOwn(engine.architectures, type) ? engine.architectures[type] : undefined;
-  if (!architectureName)
-    throw new InputError('not-understood', { field: `architecture.type ${type}`, engine: engine.name });
-  return prepareModel({
-    model: spec,
-    engineId,
-    architectureName,
-    quant: catalog.quant(quant),
-    imatrix,
-    engine,
-  });
+  if (!architectureName) throw notPlanned(type, engine);
+  return prepareModel({ model: spec, engineId, architectureName, quant: weights, imatrix, engine });
+}
+
+/** What the engine does not load is another matter than what nobody wrote the rules for. */
+function notPlanned(type: string, { name, version, notLoaded = [] }: Engine): InputError {
+  const words = notLoaded.includes(type) ? { words: `unknown model architecture: '${type}'`, version } : {};
+  return new InputError('not-understood', { field: `architecture.type ${type}`, engine: name, ...words });
 }
 
 function tokensOf(asked: Request['contextTokens']): number | 'max' | undefined {

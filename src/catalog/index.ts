@@ -4,7 +4,7 @@ import { InputError } from '../errors.js';
 import type { EngineEntry, Entry, GpuEntry, ModelEntry, QuantEntry } from '../schema/catalog.js';
 import type { Engine } from '../schema/engine.js';
 import type { Gpu } from '../schema/gpu.js';
-import type { Architecture, Model, ModelFile } from '../schema/model.js';
+import type { Architecture, Model, ModelFile, Variant } from '../schema/model.js';
 import type { PriceList } from '../schema/price.js';
 import type { Quant } from '../schema/quant.js';
 import { nearMisses, normalised } from './names.js';
@@ -18,7 +18,7 @@ interface Index {
   readonly priceLists: readonly Entry[];
 }
 
-/** The shipped facts: an index of names in memory, one file read for what is asked. */
+/** The shipped facts: an index of names in memory, a file read when it is first asked for. */
 export interface Catalog extends Index {
   /** Read when first asked for. */
   readonly gpus: readonly GpuEntry[];
@@ -26,10 +26,10 @@ export interface Catalog extends Index {
   findGpu(name: string): GpuEntry | undefined;
   findQuant(name: string): QuantEntry | undefined;
   findEngine(name: string): EngineEntry | undefined;
-  /** Reads a model with its geometry, its own or the one it shares; the name asked for may pick a variant's context. */
+  /** Reads a model with its geometry, its own or the one it shares; the name asked for may pick a variant. */
   model(entry: ModelEntry, name?: string): Model;
-  /** Whether a name is a release with a context of its own. */
-  isVariant(entry: ModelEntry, name: string): boolean;
+  /** The release that a hub id names, where it has a context or a weight format of its own. */
+  variant(entry: ModelEntry, name: string): Variant | undefined;
   gpu(entry: GpuEntry): Gpu;
   quant(entry: QuantEntry): Quant;
   engine(entry: EngineEntry): Engine;
@@ -52,7 +52,12 @@ export function openCatalog(): Catalog {
     cards ??= readJson<GpuEntry[]>(GPU_INDEX_FILE);
     return cards;
   };
-  const read = <T>(entry: Entry): T => readJson<T>(DATA_DIR + entry.file);
+  const files = new Map<string, unknown>();
+  const read = <T>(entry: Entry): T => {
+    const known = files.get(entry.file) ?? readJson<T>(DATA_DIR + entry.file);
+    files.set(entry.file, known);
+    return known as T;
+  };
   const architecture = (id: string): Architecture => {
     const entry = index.models.find((model) => model.id === id);
     if (!entry)
@@ -83,12 +88,17 @@ export function openCatalog(): Catalog {
       ({ id, aliases }) => [id, ...aliases],
     ),
     architecture,
-    isVariant: (entry, name) => name.includes('/') && variantOf(read<ModelFile>(entry), name) !== undefined,
+    variant: (entry, name) => (name.includes('/') ? variantOf(read<ModelFile>(entry), name) : undefined),
     model: (entry, name = entry.id) => {
       const file = read<ModelFile>(entry);
-      const variant = variantOf(file, name);
-      const context = variant ? { native: variant.nativeContext } : file.context;
-      return { ...file, context, id: entry.id, architecture: geometry(file) };
+      const { nativeContext, releasedFormat } = variantOf(file, name) ?? {};
+      return {
+        ...file,
+        ...(nativeContext ? { context: { native: nativeContext } } : {}),
+        ...(releasedFormat ? { releasedFormat, ownFormat: releasedFormat } : {}),
+        id: entry.id,
+        architecture: geometry(file),
+      };
     },
     gpu: (entry) => read<Gpu>(entry),
     quant: (entry) => read<Quant>(entry),
@@ -97,13 +107,12 @@ export function openCatalog(): Catalog {
   };
 }
 
-/** The release with a context of its own that a hub id names, if it names one. */
-function variantOf({ variants = [] }: Pick<ModelFile, 'variants'>, hubId: string) {
+function variantOf({ variants = [] }: Pick<ModelFile, 'variants'>, hubId: string): Variant | undefined {
   return variants.find(({ hubIds }) => hubIds.some((id) => normalised(id) === normalised(hubId)));
 }
 
 /** Looks names up in a table made at the first question. */
-function finder<T extends Entry>(
+export function finder<T extends Entry>(
   entries: () => readonly T[],
   namesOf: (entry: T) => string[],
 ): (name: string) => T | undefined {

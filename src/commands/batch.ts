@@ -1,8 +1,8 @@
 import { InputError } from '../errors.js';
 import { exitCodeOfError, worstExitCode } from '../exit.js';
-import { createPlanner } from '../planner.js';
 import type { CommandDefinition } from './index.js';
 import type { Outside } from './outside.js';
+import { plannerOf, type SourceFlags, sourceFlags } from './planner.js';
 
 const EXAMPLES = `
 Examples:
@@ -16,21 +16,21 @@ fit" counts as an answer. The shape of a request: llmspec schema request.
 
 /** `llmspec batch`: JSON Lines requests on stdin, JSON Lines results on stdout. */
 export const batch: CommandDefinition = (program, outside, done) => {
-  program
+  const command = program
     .command('batch')
     .summary('JSON Lines requests on stdin, results on stdout')
-    .description('Answers JSON Lines requests from standard input, in order, on standard output.')
-    .option('--offline', 'never ask the network (this command never does)')
+    .description('Answers JSON Lines requests from standard input, in order, on standard output.');
+  sourceFlags(command)
     .addHelpText('after', EXAMPLES)
-    .action(async () => done(await run(outside)));
+    .action(async (flags: SourceFlags) => done(await run(flags, outside)));
 };
 
 /** Results are gathered to pieces of about this many characters before they are written. */
 const PIECE = 64 * 1024;
 
-async function run(outside: Outside): Promise<number> {
+async function run(flags: SourceFlags, outside: Outside): Promise<number> {
   const { answerLine } = await import('../handed-in.js');
-  const planner = createPlanner();
+  const planner = await plannerOf(flags, outside);
   const exitCodes = new Set<number>();
   let piece = '';
   for await (const line of outside.lines()) {

@@ -2,14 +2,15 @@ import { join, relative, resolve } from 'node:path';
 import { InputError } from '../errors.js';
 import { EXIT } from '../exit.js';
 import type { CheckFile } from '../importers/check-config.js';
-import { createPlanner, type Planner } from '../planner.js';
+import type { Planner } from '../planner.js';
 import { jsonText } from '../render/json.js';
 import type { CheckDocument } from '../schema/check.js';
 import type { CommandDefinition } from './index.js';
 import { type Answer, formatOf, type OutputFlags, outputFlags, write, writeFile } from './output.js';
 import type { Outside } from './outside.js';
+import { plannerOf, type SourceFlags, sourceFlags } from './planner.js';
 
-interface Flags extends OutputFlags {
+interface Flags extends OutputFlags, SourceFlags {
   baseline?: string;
   writeBaseline?: string | true;
   maxGrowth?: string;
@@ -42,7 +43,7 @@ export const check: CommandDefinition = (program, outside, done) => {
     .summary('the sizing checks of a repository, for CI')
     .description('Checks every row of a file: does it fit, is it within its limits, what grew and why.')
     .argument('[file]', 'the file of checks (default: the nearest)');
-  outputFlags(command, OWN_FORMATS)
+  outputFlags(sourceFlags(command), OWN_FORMATS)
     .option('--baseline <file | git ref>', 'compare with these sizes, part by part')
     .option('--write-baseline [file]', `keep the sizes (default: ${BASELINE_FILE} beside the file)`)
     .option('--max-growth <amount>', 'growth of a total that may be: 0, 5% or 1GiB (default: 0)')
@@ -52,7 +53,6 @@ export const check: CommandDefinition = (program, outside, done) => {
       (value, before: string[] = []) => [...before, value],
     )
     .option('--exit-zero', 'exit 0 also where a row does not hold')
-    .option('--offline', 'never ask the network (this command never does)')
     .addHelpText('after', EXAMPLES)
     .action(async (file: string | undefined, flags: Flags) => done(await run(file, flags, outside)));
 };
@@ -67,7 +67,7 @@ async function run(path: string | undefined, flags: Flags, outside: Outside): Pr
     path === undefined ? findCheckConfig(outside.folder) : resolve(outside.folder, path),
     outside.folder,
   );
-  const planner = createPlanner();
+  const planner = await plannerOf(flags, outside);
   const document = await checkAll({
     planner,
     file: file.path,

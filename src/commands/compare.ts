@@ -2,13 +2,13 @@ import { type Sheet, sheetOf } from '../core/sheet.js';
 import { InputError } from '../errors.js';
 import { EXIT } from '../exit.js';
 import { type GridRow, rowsOf, rowsOfGrid } from '../grid.js';
-import { createPlanner } from '../planner.js';
 import { envelope, rowBody } from '../render/json.js';
 import { type PlanningFlags, planningFlags } from './flags.js';
 import { gridFrom } from './grid-flags.js';
 import type { CommandDefinition } from './index.js';
 import { type OutputFlags, outputFlags, write } from './output.js';
 import type { Outside } from './outside.js';
+import { MODEL_ARGUMENT, plannerOf } from './planner.js';
 
 type Flags = PlanningFlags & OutputFlags;
 
@@ -29,14 +29,14 @@ export const compare: CommandDefinition = (program, outside, done) => {
     .command('compare')
     .summary('models, or one model under several settings, side by side')
     .description('Deployments side by side, with what differs and why.')
-    .argument('<model...>', 'names, aliases or hub ids of the catalogue, or paths of model specs');
+    .argument('<model...>', `each ${MODEL_ARGUMENT}`);
   outputFlags(planningFlags(command))
     .addHelpText('after', EXAMPLES)
     .action(async (models: string[], flags: Flags) => done(await run(models, flags, outside)));
 };
 
 async function run(models: readonly string[], flags: Flags, outside: Outside): Promise<number> {
-  const planner = createPlanner();
+  const planner = await plannerOf(flags, outside);
   const grid = gridFrom(models, flags);
   const count = rowsOf(grid);
   if (count < 2 || count > MOST_COLUMNS) {

@@ -1,11 +1,11 @@
 import { EXIT } from '../exit.js';
 import { fitCatalogue, fitModel } from '../fit.js';
-import { createPlanner } from '../planner.js';
 import { envelope, planBody } from '../render/json.js';
 import { type PlanningFlags, planningFlags, requestFrom } from './flags.js';
 import type { CommandDefinition } from './index.js';
 import { type OutputFlags, outputFlags, write } from './output.js';
 import type { Outside } from './outside.js';
+import { MODEL_ARGUMENT, plannerOf } from './planner.js';
 
 interface Flags extends PlanningFlags, OutputFlags {
   exitZero?: true;
@@ -29,7 +29,7 @@ export const fit: CommandDefinition = (program, outside, done) => {
     .description(
       'With a model: the largest context, the most sequences and the best format that the hardware carries, or the smallest changes that make it fit, with the flags to paste. Without one: which models of the catalogue run on it.',
     )
-    .argument('[model]', 'name, alias or hub id of the catalogue, or the path of a model spec');
+    .argument('[model]', MODEL_ARGUMENT);
   outputFlags(planningFlags(command))
     .option('--exit-zero', 'exit 0 also where nothing fits')
     .addHelpText('after', EXAMPLES)
@@ -39,7 +39,7 @@ export const fit: CommandDefinition = (program, outside, done) => {
 };
 
 async function ofModel(model: string, flags: Flags, outside: Outside): Promise<number> {
-  const planner = createPlanner();
+  const planner = await plannerOf(flags, outside);
   const found = await fitModel(planner, requestFrom(model, flags));
   const options = found.options.map(({ kind, value, plan, flags: line }) => ({
     change: kind,
@@ -64,11 +64,13 @@ async function ofModel(model: string, flags: Flags, outside: Outside): Promise<n
 }
 
 async function ofCatalogue(flags: Flags, outside: Outside): Promise<number> {
-  const planner = createPlanner();
+  const planner = await plannerOf(flags, outside);
   const { model: _, ...request } = requestFrom('', flags);
   const rows = await fitCatalogue(planner, request);
   const options = rows.flatMap(({ plan, ...row }) => (plan ? [{ ...row, ...planBody(plan) }] : []));
-  const leftOut = rows.flatMap(({ plan, ...row }) => (plan ? [] : [row]));
+  const leftOut = rows.flatMap(({ plan, error, ...row }) =>
+    plan ? [] : [{ ...row, ...(error ? { refused: { code: error.code, ...error.args } } : {}) }],
+  );
   await write(
     {
       json: () => envelope('fit', planner.catalog, { options, leftOut }),

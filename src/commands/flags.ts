@@ -4,9 +4,10 @@ import type { DeviceRequest, OptionValue, Request } from '../schema/request.js';
 import { parseBytes } from '../units/bytes.js';
 import { parseDevices } from '../units/devices.js';
 import { parseTokens } from '../units/tokens.js';
+import { type SourceFlags, sourceFlags } from './planner.js';
 
 /** The flags that the planning commands share, as commander reads them. */
-export interface PlanningFlags {
+export interface PlanningFlags extends SourceFlags {
   quant?: string;
   ctx?: string;
   seqs?: string;
@@ -32,7 +33,7 @@ const collect = (value: string, before: string[] = []): string[] => [...before, 
 /** Adds the flags that say what is planned; `devices: false` where the command finds the devices itself. */
 export function planningFlags(command: Command, { devices = true } = {}): Command {
   if (devices) deviceFlags(command);
-  return command
+  return sourceFlags(command)
     .option('-q, --quant <format>', 'weight format: q4, Q4_K_M, f16 … (default: the usual one)')
     .option('-c, --ctx <tokens>', 'tokens one sequence may hold: 8192, 128k, max (default: 8k)')
     .option('-n, --seqs <count>', 'sequences at once, each at that context (default: 1)')
@@ -46,8 +47,7 @@ export function planningFlags(command: Command, { devices = true } = {}): Comman
     .option('--set <key=value>', "an engine's own setting, such as ubatch-size=2048; repeatable", collect)
     .option('--imatrix', 'the mix was made with an importance matrix')
     .option('--file-size <size>', 'weight bytes of a custom mix, such as 22.3GiB')
-    .option('--allow-context-overflow', "take a context above the model's own")
-    .option('--offline', 'never ask the network (this command never does)');
+    .option('--allow-context-overflow', "take a context above the model's own");
 }
 
 function deviceFlags(command: Command): void {

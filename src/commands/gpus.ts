@@ -5,7 +5,7 @@ import { envelope } from '../render/json.js';
 import type { GpuEntry } from '../schema/catalog.js';
 import { parseBytes } from '../units/bytes.js';
 import type { CommandDefinition } from './index.js';
-import { matching } from './matching.js';
+import { having, matching } from './matching.js';
 import { type OutputFlags, outputFlags, write } from './output.js';
 import type { Outside } from './outside.js';
 
@@ -57,11 +57,10 @@ interface ListFlags extends OutputFlags {
 async function list(query: readonly string[], flags: ListFlags, outside: Outside): Promise<number> {
   const catalog = openCatalog();
   const leastBytes = flags.minMemory ? parseBytes(flags.minMemory, 'min-memory') : 0;
+  const ofVendor = having('vendor', flags.vendor, catalog.gpus, ({ vendor }) => [vendor]);
+  const ofSegment = having('segment', flags.segment, catalog.gpus, ({ segment }) => [segment]);
   const found = matching(catalog.gpus, query, wordsOf).filter(
-    ({ vendor, segment, usableBytes }) =>
-      vendor === (flags.vendor ?? vendor) &&
-      segment === (flags.segment ?? segment) &&
-      usableBytes >= leastBytes,
+    (gpu) => ofVendor(gpu) && ofSegment(gpu) && gpu.usableBytes >= leastBytes,
   );
   await write(
     {

@@ -1,12 +1,13 @@
 import { InputError } from '../errors.js';
 import { EXIT } from '../exit.js';
-import { createPlanner, type Planner } from '../planner.js';
+import type { Planner } from '../planner.js';
 import { parseDevices } from '../units/devices.js';
 import type { CommandDefinition } from './index.js';
 import { writeFile } from './output.js';
 import type { Outside } from './outside.js';
+import { plannerOf, type SourceFlags } from './planner.js';
 
-interface Flags {
+interface Flags extends SourceFlags {
   model?: string;
   quant: string;
   gpu: string;
@@ -45,7 +46,7 @@ async function run(file: string, flags: Flags, outside: Outside): Promise<number
       hint: 'Say --force to replace it, or give another name. Nothing was written.',
     });
   // A row that cannot be answered is no good start.
-  const planner = createPlanner();
+  const planner = await plannerOf(flags, outside);
   const first = { ...flags, model: flags.model ?? smallest(planner) };
   await planner.plan({ model: first.model, quant: first.quant, devices: [parseDevices(first.gpu)] });
   const text = file.endsWith('.json') ? json(first) : yaml(first);

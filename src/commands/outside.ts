@@ -3,6 +3,8 @@ export interface Outside {
   /** Writes a piece of the answer; a promise where the reader is slow. */
   readonly out: (text: string) => void | Promise<void>;
   readonly err: (text: string) => void;
+  /** Says what is going on, in one line that the next one or the answer replaces. */
+  readonly progress: (text: string) => void;
   /** Lines of standard input. */
   readonly lines: () => AsyncIterable<string>;
   /** Writes a file whole or not at all. @throws the file system's own error */

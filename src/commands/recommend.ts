@@ -1,13 +1,13 @@
 import type { Constraints, Objective } from '../core/recommend.js';
 import { InputError } from '../errors.js';
 import { EXIT } from '../exit.js';
-import { createPlanner } from '../planner.js';
 import { recommendFor } from '../recommend.js';
 import { envelope, planBody } from '../render/json.js';
 import { type PlanningFlags, parseCount, planningFlags, requestFrom } from './flags.js';
 import type { CommandDefinition } from './index.js';
 import { type OutputFlags, outputFlags, write } from './output.js';
 import type { Outside } from './outside.js';
+import { MODEL_ARGUMENT, plannerOf } from './planner.js';
 
 interface Flags extends PlanningFlags, OutputFlags {
   by?: string;
@@ -43,7 +43,7 @@ export const recommend: CommandDefinition = (program, outside, done) => {
     .description(
       'Which cards hold a deployment, how many of them, ranked, with why the near misses lost. Every entry was planned and fits.',
     )
-    .argument('<model>', 'name, alias or hub id of the catalogue, or the path of a model spec');
+    .argument('<model>', MODEL_ARGUMENT);
   outputFlags(planningFlags(command, { devices: false }))
     .option('--by <objective>', `rank by ${OBJECTIVES.join(', ')} (default: fewest)`)
     .option('--max-price <usd>', 'launch price of all cards; with --cloud the price of an hour')
@@ -62,7 +62,7 @@ export const recommend: CommandDefinition = (program, outside, done) => {
 const MOST_SHOWN = '10';
 
 async function run(model: string, flags: Flags, outside: Outside): Promise<number> {
-  const planner = createPlanner();
+  const planner = await plannerOf(flags, outside);
   const by = objectiveOf(flags.by);
   const constraints = constraintsOf(flags);
   const prices = flags.onPrem

@@ -1,12 +1,12 @@
 import { EXIT } from '../exit.js';
 import { type GridRow, rowsOf, rowsOfGrid } from '../grid.js';
-import { createPlanner } from '../planner.js';
 import { envelope, rowBody } from '../render/json.js';
 import { type PlanningFlags, planningFlags } from './flags.js';
 import { gridFrom } from './grid-flags.js';
 import type { CommandDefinition } from './index.js';
 import { formatOf, type OutputFlags, outputFlags, write } from './output.js';
 import type { Outside } from './outside.js';
+import { MODEL_ARGUMENT, plannerOf } from './planner.js';
 
 type Flags = PlanningFlags & OutputFlags;
 
@@ -26,14 +26,14 @@ export const sweep: CommandDefinition = (program, outside, done) => {
     .command('sweep')
     .summary('the grid: models × formats × contexts × cards, one row each')
     .description('Plans every combination of models, formats, contexts, sequences, cache types and cards.')
-    .argument('<model...>', 'names, aliases or hub ids of the catalogue, or paths of model specs');
+    .argument('<model...>', `each ${MODEL_ARGUMENT}`);
   outputFlags(planningFlags(command))
     .addHelpText('after', EXAMPLES)
     .action(async (models: string[], flags: Flags) => done(await run(models, flags, outside)));
 };
 
 async function run(models: readonly string[], flags: Flags, outside: Outside): Promise<number> {
-  const planner = createPlanner();
+  const planner = await plannerOf(flags, outside);
   const grid = gridFrom(models, flags);
   const rows = rowsOfGrid(planner, grid);
   if (formatOf(flags) === 'csv' && flags.output === undefined) {

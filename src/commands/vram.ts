@@ -1,10 +1,10 @@
 import { EXIT } from '../exit.js';
-import { createPlanner } from '../planner.js';
 import { planDocument } from '../render/json.js';
 import { type PlanningFlags, planningFlags, requestFrom } from './flags.js';
 import type { CommandDefinition } from './index.js';
 import { formatOf, type OutputFlags, outputFlags, write } from './output.js';
 import type { Outside } from './outside.js';
+import { MODEL_ARGUMENT, plannerOf } from './planner.js';
 
 interface Flags extends PlanningFlags, OutputFlags {
   why?: true;
@@ -31,7 +31,7 @@ export const vram: CommandDefinition = (program, outside, done) => {
     .description(
       'The memory of one deployment: part by part, device by device, against what the devices have.',
     )
-    .argument('<model>', 'name, alias or hub id of the catalogue, or the path of a model spec');
+    .argument('<model>', MODEL_ARGUMENT);
   outputFlags(planningFlags(command))
     .option('--why', 'every formula with its numbers and source')
     .option('--exit-zero', 'exit 0 also where it does not fit')
@@ -42,7 +42,7 @@ export const vram: CommandDefinition = (program, outside, done) => {
 async function run(model: string, flags: Flags, outside: Outside): Promise<number> {
   const format = formatOf(flags);
   const request = requestFrom(model, flags);
-  const planner = createPlanner();
+  const planner = await plannerOf(flags, outside);
   const plan = await planner.plan(request);
   const why = flags.why ? await planner.explain(request) : undefined;
   const document = planDocument(plan, planner.catalog);

@@ -1,6 +1,7 @@
 export { type CachePart, cacheOf, type LayerCache } from './cache/index.js';
 export { type Accuracy, ENGINES, type EngineId, type Explanation } from './engines/index.js';
 export { computeByReplay, computePeaks } from './engines/llama-cpp/compute-replay/index.js';
+export { modelEntry } from './model-entry.js';
 export { type NextTry, type Overview, overview } from './overview.js';
 export { explainPlan, type Plan, type Prepared, plan, prepareModel } from './plan.js';
 export { chooseQuant, type QuantChoice } from './quant/names.js';

@@ -3,6 +3,7 @@ import type { Runnable } from '../fit.js';
 import { formatBytes } from '../units/bytes.js';
 import { grouped } from '../units/numbers.js';
 import type { Document, Table } from './document.js';
+import { errorWords } from './messages.js';
 
 const CHANGES: Record<FitKind, (value: FitOption['value']) => string> = {
   'as-asked': () => 'as asked',
@@ -103,9 +104,10 @@ export function fitCataloguePage(rows: readonly Runnable[]): Document {
   };
   const leftOut = rows
     .filter(({ plan }) => !plan)
-    .map(
-      ({ model, lackingBytes = 0 }) =>
-        `- ${model}: the fullest device lacks ${formatBytes(lackingBytes)} at the smallest format`,
+    .map(({ model, lackingBytes = 0, error }) =>
+      error
+        ? `- ${model}: ${errorWords(error.code, error.args).message}`
+        : `- ${model}: the fullest device lacks ${formatBytes(lackingBytes)} at the smallest format`,
     );
   const [first] = running;
   return {

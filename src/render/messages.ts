@@ -29,7 +29,8 @@ const EXPECTED: Record<string, string> = {
   switch: 'It is a switch: leave the value out, or say true or false.',
 };
 
-function notUnderstood({ path, what, field, engine, missing }: ErrorArgs): string {
+function notUnderstood({ path, what, field, engine, missing, words, version }: ErrorArgs): string {
+  if (words) return `${text(engine)} ${text(version)} does not load this model: "${text(words)}".`;
   if (what)
     return `${text(path)} is ${text(what)}${field ? ` (${text(field)})` : ''}, which is not read yet.`;
   const where = path ? `${text(path)}: ` : '';
@@ -154,7 +155,9 @@ const ERRORS: Record<ErrorCode, (args: ErrorArgs) => Words> = {
   }),
   'not-understood': (args) => ({
     message: notUnderstood(args),
-    hint: 'Plan a model of the catalogue, or write its geometry as a spec: `llmspec schema model`.',
+    hint: args.engine
+      ? 'What is known of a model: `llmspec models show`; what is planned: `llmspec engines show`.'
+      : 'Write its geometry as a spec, where it is known: `llmspec schema model`.',
   }),
   network: (args) => ({
     message: text(args.problem),
@@ -181,6 +184,12 @@ const NOTES: Record<string, (args: NoteArgs) => string> = {
     `The model_type ${text(args.type)} is not known: its config was read as a plain decoder such as Llama${args.embeddings === 'assumed' ? ', with a head of its own' : ''}.`,
   'context-not-said': (args) =>
     `The config does not say how many tokens the model holds: ${tokens(args.tokens)}, the default of its class, was taken.`,
+  'file-weights': (args) =>
+    `The weights are those of ${text(args.file)}: ${grouped(Number(args.tensors))} tensors, each in its own type.`,
+  checkpoint: (args) =>
+    `The checkpoint beside the config holds ${size(args.bytes)} in ${grouped(Number(args.tensors))} tensors (${list(args.types).join(', ')}).`,
+  'checkpoint-differs': (args) =>
+    `The checkpoint beside the config is not of this model: it stores ${grouped(Number(args.stored))} elements, and the model has ${grouped(Number(args.counted))} parameters.`,
   'quant-alias': (args) => `${text(args.asked)} means ${text(args.name)} in ${text(args.engine)}.`,
   'quant-default': (args) => `No weight format was given: ${text(args.name)}.`,
   'gpu-board': (args) => `${text(args.asked)} was taken as ${text(args.id)}: ${text(args.boards)}.`,

@@ -295,7 +295,7 @@ const MOST_SETUPS = 12;
 function notesBlocks({ importNotes = [], notPlanned }: ModelSheet): Block[] {
   const lines = [
     ...importNotes.map(({ code, args }) => `- ${noteWords(code, args)}`),
-    ...(notPlanned ? [`- Not planned in llama.cpp: ${notPlanned} is not understood.`] : []),
+    ...(notPlanned ? [`- Not planned in llama.cpp: ${notPlanned}.`] : []),
   ];
   return lines.length > 0 ? [{ title: 'Notes', lines }] : [];
 }
@@ -348,9 +348,10 @@ function disputedBlock({ disputed = [] }: ModelSheet): Block {
 function namesBlock({ aliases = [], hubIds = [], variants = [], familyMembers }: ModelSheet): Block {
   const named = (name: string, list: readonly string[]): string[] =>
     list.length > 0 ? [`${name}: ${list.join(', ')}`] : [];
-  const others = variants.flatMap(({ hubIds: ids, nativeContext }) =>
-    ids.map((id) => `${id} (${grouped(nativeContext)} tokens)`),
-  );
+  const others = variants.flatMap(({ hubIds: ids, nativeContext, releasedFormat }) => {
+    const apart = [nativeContext && `${grouped(nativeContext)} tokens`, releasedFormat].filter(Boolean);
+    return ids.map((id) => `${id} (${apart.join(', ')})`);
+  });
   return {
     title: 'Names',
     lines: [

@@ -14,6 +14,8 @@ export interface ModelEntry extends Entry {
   readonly type: string;
   readonly totalParameters: number;
   readonly activeParameters: number;
+  /** It has routed experts. */
+  readonly experts?: true;
   readonly contextTokens: number;
   readonly released?: string;
   readonly input?: readonly string[];

@@ -1,7 +1,12 @@
 import * as z from 'zod';
+import type { HeldWeights } from './quant.js';
 import { sources } from './sources.js';
 
 const count = z.number().int().positive();
+
+/** More layers than this are a slip, not a model. */
+export const MOST_LAYERS = 2000;
+const layerCount = count.max(MOST_LAYERS);
 
 const RELEASED_FORMATS = [
   ...['BF16', 'FP16', 'FP32', 'FP8', 'FP8-dynamic', 'FP8-block', 'W8A8', 'W4A16', 'W8A16', 'AWQ'],
@@ -206,7 +211,7 @@ const layer = z.array(z.union([z.string().min(1), z.array(z.string().min(1)).min
 
 const vision = z
   .strictObject({
-    layers: count,
+    layers: layerCount,
     hiddenSize: count,
     intermediateSize: count,
     heads: count,
@@ -229,7 +234,7 @@ const vision = z
 
 /** A tower of any other build, its projector included: every tensor by name, with how many equal ones there are. */
 const tower = z.strictObject({
-  layers: count,
+  layers: layerCount,
   hiddenSize: count,
   tensors: z
     .array(z.strictObject({ name: z.string().min(1), shape: z.array(count).min(1), count: count.optional() }))
@@ -238,7 +243,7 @@ const tower = z.strictObject({
 
 /** Modules that predict further tokens: a projection of two hidden states, then one layer. */
 const mtp = z.strictObject({
-  modules: count,
+  modules: layerCount,
   layer,
   /** The module brings its own embedding table and head. */
   ownEmbedding: z.literal(true).optional(),
@@ -281,7 +286,7 @@ export const architectureSchema = z
       .optional(),
     blocks: z.record(z.string().regex(/^[a-z][a-zA-Z0-9]*$/), block),
     /** Runs of repeated patterns of layers, first layer first. */
-    layers: z.array(z.strictObject({ repeat: count.optional(), pattern: z.array(layer).min(1) })).min(1),
+    layers: z.array(z.strictObject({ repeat: layerCount.optional(), pattern: z.array(layer).min(1) })).min(1),
     /** Single layers that differ from the runs, by their number from 0. */
     exceptions: z
       .array(z.strictObject({ layers: z.array(z.number().int().nonnegative()).min(1), use: layer }))
@@ -294,6 +299,11 @@ export const architectureSchema = z
   .refine(
     ({ vocabSize, paddingRows = 0 }) => paddingRows < vocabSize,
     'more padding rows than the vocabulary has',
+  )
+  .refine(
+    ({ layers }) =>
+      layers.reduce((sum, { repeat = 1, pattern }) => sum + repeat * pattern.length, 0) <= MOST_LAYERS,
+    `more than ${MOST_LAYERS} layers`,
   );
 
 const hubId = z.string().regex(/^[^/\s]+\/[^/\s]+$/);
@@ -317,6 +327,18 @@ const disputed = z.strictObject({
   /** Why it is not used here. */
   why: z.string().min(1),
 });
+
+/** Releases with the same geometry that hold another number of tokens, or store their weights in another format. */
+const variant = z
+  .strictObject({
+    hubIds: z.array(hubId).min(1),
+    nativeContext: count.optional(),
+    releasedFormat: z.enum(RELEASED_FORMATS).optional(),
+  })
+  .refine(
+    ({ nativeContext, releasedFormat }) => nativeContext !== undefined || releasedFormat !== undefined,
+    'a variant that differs in nothing: its hub ids belong in hubIds',
+  );
 
 /** One model: a file of `data/models`, or one that a user hands in. */
 export const modelSchema = z.strictObject({
@@ -350,8 +372,7 @@ export const modelSchema = z.strictObject({
     /** The maker's rounded words; never counted with. */
     advertised: z.string().optional(),
   }),
-  /** Releases with the same geometry that hold another number of tokens. */
-  variants: z.array(z.strictObject({ hubIds: z.array(hubId).min(1), nativeContext: count })).optional(),
+  variants: z.array(variant).optional(),
   /** Weight format of the released checkpoint; `mixed`: its config says it module by module. */
   releasedFormat: z.enum(RELEASED_FORMATS).optional(),
   published: z
@@ -378,6 +399,7 @@ export type Mixer = z.infer<typeof mixer>;
 export type FeedForward = z.infer<typeof feedForward>;
 export type Block = Mixer | FeedForward;
 export type Layer = z.infer<typeof layer>;
+export type Variant = z.infer<typeof variant>;
 export type Vision = z.infer<typeof vision>;
 export type Tower = z.infer<typeof tower>;
 /** Something to know about a model that was imported; the words are in `render/messages.ts`. */
@@ -386,9 +408,24 @@ export interface ImportNote {
   readonly args: Readonly<Record<string, string | number>>;
 }
 
+/** What the safetensors files beside a config hold. */
+export interface HeldCheckpoint {
+  readonly files: number;
+  readonly tensors: number;
+  readonly bytes: number;
+  /** Elements by their type, such as `BF16`. */
+  readonly elements: Readonly<Record<string, number>>;
+}
+
 /** A model whose geometry is at hand. */
 export type Model = Omit<ModelFile, 'architecture' | 'id'> & {
   id: string;
   architecture: Architecture;
   importNotes?: readonly ImportNote[];
+  /** The weights of the file that the model was read from, where they are all there is. */
+  held?: HeldWeights;
+  /** The checkpoint beside the config that the model was read from. */
+  checkpoint?: HeldCheckpoint;
+  /** The weight format of the release that was named: it has no other. */
+  ownFormat?: (typeof RELEASED_FORMATS)[number];
 };

@@ -94,5 +94,19 @@ const ggufPlain = z.strictObject({
 export const quantSchema = z.discriminatedUnion('kind', [ggufMix, ggufPlain]);
 
 export type Quant = z.infer<typeof quantSchema>;
+
+/** The weights of a GGUF file: every tensor with the type and the shape that it has there. */
+export interface HeldWeights {
+  readonly kind: 'gguf-file';
+  /** What the file calls its mix: a label. */
+  readonly name: string;
+  /** The file, as messages call it. */
+  readonly file: string;
+  /** By full name; `ne` in ggml's order. */
+  readonly tensors: ReadonlyMap<
+    string,
+    { readonly type: z.infer<typeof ggmlType>; readonly ne: readonly number[] }
+  >;
+}
 export type GgufMix = z.infer<typeof ggufMix>;
 export type Condition = z.infer<typeof condition>;

@@ -24,6 +24,7 @@ export async function ran(
     err: (text) => {
       err += text;
     },
+    progress: () => undefined,
     lines: async function* () {
       yield* input;
     },

@@ -310,13 +310,6 @@ export const RULES: Record<string, Rule> = {
       `${context.extended.tokens} tokens beside ${context.native}`,
   ]),
 
-  'llama.cpp knows the architecture of every model': inFiles(models, (file) => {
-    const { type } = architectureOf(file);
-    return engines
-      .filter(({ id }) => id === 'llama.cpp')
-      .map(({ value }) => !(type in value.architectures) && `has type ${type}`);
-  }),
-
   'every architecture of llama.cpp is planned': inFiles(engines, ({ id, value }) =>
     id === 'llama.cpp'
       ? Object.values<string>(value.architectures).map(

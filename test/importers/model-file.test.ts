@@ -23,7 +23,7 @@ function write(content: unknown, name = 'my-model.json'): string {
   return path;
 }
 
-const read = async (path: string) => readModelFile(path, architecture);
+const read = async (path: string) => readModelFile(path, { architecture, ggufNames: {} });
 
 const SPEC = {
   name: 'My Model',
@@ -175,13 +175,10 @@ async function problemsOf(path: string): Promise<string[]> {
   return lines.filter(Boolean).map((line) => line.replaceAll(/\s+/g, ' ').trim());
 }
 
-describe('a file that is not understood yet', () => {
-  test.each([
-    ['a GGUF file', 'GGUF\u0003\u0000\u0000\u0000', 'model.gguf'],
-    ['a GGUF file under another name', 'GGUF\u0003\u0000\u0000\u0000', 'model.json'],
-  ])('%s is known by its first bytes', async (_, content, name) => {
-    const path = write(content, name);
-    await expect(read(path)).rejects.toThrow(refusal('not-understood', { path, what: 'a GGUF file' }));
+describe('a GGUF file', () => {
+  test.each(['model.gguf', 'model.json'])('called %s is known by its first bytes', async (name) => {
+    const path = write('GGUF\u0003\u0000\u0000\u0000', name);
+    await expect(read(path)).rejects.toThrow(refusal('bad-file', { path, problem: expect.any(String) }));
   });
 });
 
@@ -195,15 +192,15 @@ describe('a folder', () => {
     );
   });
 
-  test('of GGUF files is not understood', async () => {
+  test('with one GGUF file is that file', async () => {
     await expect(read(folderWith('part-1.gguf', 'GGUF'))).rejects.toThrow(
-      refusal('not-understood', { what: 'a folder of GGUF files' }),
+      refusal('bad-file', { path: expect.stringContaining('part-1.gguf'), problem: expect.any(String) }),
     );
   });
 
   test.each(['model.safetensors', 'spec.json'])('with %s alone is no model', async (name) => {
     await expect(read(folderWith(name, SPEC))).rejects.toThrow(
-      refusal('bad-file', { problem: 'it is a folder without a config.json' }),
+      refusal('bad-file', { problem: 'it is a folder without a config.json or a GGUF file' }),
     );
   });
 
@@ -245,7 +242,7 @@ describe('a name that may be a path', () => {
   test('is looked up on disk only where the catalogue does not know it', async () => {
     // The root of the repository is the working folder of the tests: it has a folder `data`.
     await expect(createPlanner().model('data')).rejects.toThrow(
-      refusal('bad-file', { problem: 'it is a folder without a config.json' }),
+      refusal('bad-file', { problem: 'it is a folder without a config.json or a GGUF file' }),
     );
     await expect(createPlanner().model('maverick')).resolves.toMatchObject({ id: 'llama-4-maverick' });
   });

@@ -204,12 +204,8 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     ...sharedWidth(spec),
   }),
   qwen2moe: sharedWidth,
-  qwen3vlmoe: ({ architecture }) => ({
-    n_deepstack_layers:
-      architecture.towers?.vision?.tensors.find(({ name }) => name.startsWith('deepstack_mergers.'))?.count ??
-      0,
-    'rope.dimension_sections': [24, 20, 20, 0],
-  }),
+  qwen3vl,
+  qwen3vlmoe: qwen3vl,
   qwen35: (spec) => qwen35(spec),
   qwen35moe: (spec) => ({ ...qwen35(spec), ...sharedWidth(spec) }),
   deepseek2: (spec) => ({
@@ -344,6 +340,14 @@ function nemotronH(spec: Spec): Metadata {
 
 const isAttention = (one: Block): one is BlockOf<'full' | 'sliding'> =>
   one.kind === 'full' || one.kind === 'sliding';
+
+function qwen3vl({ architecture }: Spec): Metadata {
+  const tensors = architecture.towers?.vision?.tensors ?? [];
+  return {
+    n_deepstack_layers: tensors.find(({ name }) => name.startsWith('deepstack_mergers.'))?.count ?? 0,
+    'rope.dimension_sections': [24, 20, 20, 0],
+  };
+}
 
 const firstLayerWith = ({ layers }: Spec, kind: Kind): number =>
   layers.findIndex((blocks) => blocks.some((block) => block.kind === kind));

@@ -24,10 +24,19 @@ export interface Share {
 
 const SETTINGS_OF_A_VARIANT = 3;
 
+/**
+ * Few tensors and many active experts: llama.cpp's own graph has more operations than `graph_max_nodes` foresees, and
+ * some settings end it in an assertion (`ggml-impl.h:ggml_hash_find_or_insert`).
+ */
+const ENDS_IN_ASSERTION = new Set(['granite-3.1-1b-a400m']);
+
+const drawable = ({ catalog }: Planner): string[] =>
+  catalog.models.map(({ id }) => id).filter((id) => !ENDS_IN_ASSERTION.has(id));
+
 /** The chosen models, or those of the catalogue, that llama.cpp runs, by its name for their architecture. */
 async function byArchitecture({ planner, options }: Draw): Promise<string[][]> {
   const models = new Map<string, string[]>();
-  const chosen = options.models.length > 0 ? options.models : planner.catalog.models.map(({ id }) => id);
+  const chosen = options.models.length > 0 ? options.models : drawable(planner);
   for (const id of chosen) {
     const name = await architectureOf(planner, id);
     if (name) models.set(name, [...(models.get(name) ?? []), id]);
@@ -66,7 +75,8 @@ export async function sharesOfVariants(draw: Draw): Promise<Share[]> {
     const model = join(options.folder, `${base.architecture.type}-${index}.json`);
     const spec = JSON.stringify(drawVariant(random, base));
     writeFileSync(model, spec);
-    shares.push({ model, settings: SETTINGS_OF_A_VARIANT, spec });
+    // A shape that the architecture's loader does not read is refused, and nothing is left to compare.
+    if (await architectureOf(planner, model)) shares.push({ model, settings: SETTINGS_OF_A_VARIANT, spec });
   }
   return shares;
 }

@@ -114,6 +114,7 @@ const EXTRAS: Readonly<Record<string, (random: Random) => Extras>> = {
   nemotron_h: likeLlama,
   gemma4: (random) => ({ ...tied(random), fullTimes: random.pick([1, 2]) }),
   granitemoehybrid: tied,
+  qwen3_vl: tied,
   qwen3_vl_moe: tied,
   deepseek_v2: tied,
   deepseek_v32: tied,

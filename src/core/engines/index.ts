@@ -1,5 +1,5 @@
 import type { Model } from '../../schema/model.js';
-import type { Quant } from '../../schema/quant.js';
+import type { HeldWeights, Quant } from '../../schema/quant.js';
 import type { PlanDocument } from '../../schema/result.js';
 import type { CachePart } from '../cache/index.js';
 import type { Estimate } from '../estimate.js';
@@ -44,16 +44,21 @@ export interface Explanation {
 }
 
 /**
- * `exact`: as near to the engine as is known. `atMost`: quick and rather too much, for a search that tries hundreds of
- * machines.
+ * `exact`: as near to the engine as is known. For searches, both quick: `atMost` is rather too much, `atLeast` leaves out
+ * what takes long to find, so that what does not fit then never fits.
  */
-export type Accuracy = 'exact' | 'atMost';
+export type Accuracy = 'exact' | 'atMost' | 'atLeast';
 
 /** An engine as a rule set over a model prepared for it. */
 export interface EngineRules<Prepared> {
   readonly options: Readonly<Record<string, Option>>;
   readonly readOptions: (given: OptionValues) => OptionValues;
-  readonly prepare: (model: Model, architectureName: string, quant: Quant, imatrix: boolean) => Prepared;
+  readonly prepare: (
+    model: Model,
+    architectureName: string,
+    quant: Quant | HeldWeights,
+    imatrix: boolean,
+  ) => Prepared;
   readonly use: (prepared: Prepared, request: ResolvedRequest, accuracy: Accuracy) => EngineUse;
   /** The command line that starts the engine as planned. */
   readonly flags: (request: PlanDocument['request']) => string[];

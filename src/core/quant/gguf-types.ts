@@ -1,5 +1,5 @@
 import { InputError } from '../../errors.js';
-import type { Condition, GgufMix, Quant } from '../../schema/quant.js';
+import type { Condition, GgufMix, HeldWeights, Quant } from '../../schema/quant.js';
 import { blockElements, type GgmlType } from './ggml-types.js';
 
 /** What the choice of a type looks at in one tensor. `ne` has the row length first. */
@@ -112,7 +112,8 @@ export const isValues = (name: string): boolean => categoryOf(name) === 'attnV';
  *
  * @throws InputError `engine-refuses` where the mix has no type for a row length (the engine aborts)
  */
-export function typeChooser(quant: Quant, context: MixContext, facts: FileFacts): TypeChooser {
+export function typeChooser(quant: Quant | HeldWeights, context: MixContext, facts: FileFacts): TypeChooser {
+  if (quant.kind === 'gguf-file') return heldChooser(quant);
   const choose =
     quant.kind === 'gguf-plain' ? plainChooser(quant.base, quant.experts) : mixChooser(quant, context, facts);
   const kinds = new Map<string, Kind>();
@@ -122,6 +123,25 @@ export function typeChooser(quant: Quant, context: MixContext, facts: FileFacts)
     return kind.mayBeQuantised && tensor.ne.length > 1 ? choose(tensor, kind.category) : 'F32';
   };
 }
+
+/** The types that a file has. @throws InputError `bad-file` where it lacks a tensor or has it in another shape */
+function heldChooser({ file, tensors }: HeldWeights): TypeChooser {
+  return ({ name, layer, ne }) => {
+    const full = fullName(name, layer);
+    const held = tensors.get(full);
+    if (!held) throw new InputError('bad-file', { path: file, problem: `it lacks the tensor ${full}` });
+    if (shapeText(held.ne) === shapeText(ne)) return held.type;
+    const problem = `its ${full} has the shape ${shapeText(held.ne)}, and the model needs ${shapeText(ne)}`;
+    throw new InputError('bad-file', { path: file, problem });
+  };
+}
+
+/** A tensor's name in the file. */
+export const fullName = (name: string, layer?: number): string =>
+  layer === undefined ? name : `blk.${layer}.${name}`;
+
+/** Dimensions of 1 at the end say nothing. */
+const shapeText = (ne: readonly number[]): string => ne.join(' × ').replace(/( \u00d7 1)+$/, '');
 
 /**
  * The same for a whole list, in the order of the list.

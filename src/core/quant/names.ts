@@ -1,3 +1,4 @@
+import { InputError } from '../../errors.js';
 import type { Engine } from '../../schema/engine.js';
 import type { Model } from '../../schema/model.js';
 import type { Note } from '../request.js';
@@ -13,16 +14,28 @@ const BITS_IN_NAME = /^(?:mlx|exl3)-(\d+(?:\.\d+)?)(?:bit|bpw)?(?:-g\d+)?$/;
 
 const FOUR_BIT = new Set(['q4', 'int4']);
 
+/** What a model says of the formats that it comes in. */
+type ModelFormats = Pick<Model, 'releasedFormat' | 'held' | 'ownFormat'>;
+
 /**
  * The exact weight format that a name, or no name, means for a model in an engine.
  *
+ * @throws InputError `contradiction` where the model is a file or a release in another format
  * @example chooseQuant('q4', maverick, llamaCpp) // { kind: 'format', name: 'Q4_K_M', notes: [...] }
  */
-export function chooseQuant(
-  asked: string | undefined,
-  model: Pick<Model, 'releasedFormat'>,
-  engine: Engine,
-): QuantChoice {
+export function chooseQuant(asked: string | undefined, model: ModelFormats, engine: Engine): QuantChoice {
+  const own = model.held?.name ?? model.ownFormat;
+  if (own === undefined) return namedQuant(asked, model, engine);
+  const choice = namedQuant(asked ?? own, model, engine);
+  if (choice.name.toLowerCase() !== own.toLowerCase())
+    throw new InputError('contradiction', {
+      one: `quant ${asked}`,
+      other: model.held ? `${model.held.file}, which holds ${own}` : `a release in ${own}`,
+    });
+  return model.held ? { kind: 'format', name: own, notes: [] } : choice;
+}
+
+function namedQuant(asked: string | undefined, model: ModelFormats, engine: Engine): QuantChoice {
   const { quants } = engine;
   const released = quants.released[model.releasedFormat ?? ''];
   if (asked === undefined) {
@@ -56,13 +69,8 @@ const withoutGroup = (name: string): string => name.replace(/-g\d+$/, '');
  *
  * @example usualQuants({ engine: llamaCpp, quant: 'MXFP4_MOE' }) // ['MXFP4_MOE', 'Q4_K_M', ...]
  */
-export function usualQuants({
-  engine,
-  model,
-}: {
-  engine: Engine;
-  model: Pick<Model, 'releasedFormat'>;
-}): string[] {
+export function usualQuants({ engine, model }: { engine: Engine; model: ModelFormats }): string[] {
+  if (model.held) return [model.held.name];
   const { usual, released, default: standard } = engine.quants;
   const own = released[model.releasedFormat ?? ''];
   return own ? [own, ...usual.slice(usual.indexOf(standard) + 1)] : [...usual];

@@ -98,11 +98,14 @@ interface Found {
   readonly types: readonly string[];
 }
 
-/** One name of the engine may stand for a dense type, then called like it, and for one with experts. */
+/**
+ * One name of the engine may stand for dense types, the first called like it, and for one with experts behind them.
+ * Which of several alike a file was made of, it does not say.
+ */
 function typeOf(layers: readonly ReadLayer[], { types, metadata }: Found): string {
   const hasExperts = layers.some(({ feedForward }) => feedForward.kind === 'moe');
-  const other = hasExperts ? types.find((type) => type !== metadata.architecture) : undefined;
-  return other ?? types[0]!;
+  const isDense = types[0] === metadata.architecture;
+  return hasExperts && isDense ? types.at(-1)! : types[0]!;
 }
 
 function architectureOf(

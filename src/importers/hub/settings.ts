@@ -1,19 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { InputError } from '../../errors.js';
+import type { HubProgress } from '../../schema/progress.js';
 import { type Environment, type ProxyFor, proxiesOf } from './proxies.js';
-
-/** What is going on, for a line of progress: `waiting` before a further try. */
-export interface HubProgress {
-  readonly kind: 'asking' | 'reading' | 'waiting';
-  /** The repository. */
-  readonly id: string;
-  readonly path?: string;
-  /** Read so far. */
-  readonly bytes?: number;
-  readonly totalBytes?: number;
-  readonly seconds?: number;
-}
 
 /** Where the hub is and how it is asked. */
 export interface HubSettings {

@@ -15,8 +15,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { readGgufHeader } from '../../../src/importers/gguf/header.js';
 import { fetchFile, openRemote } from '../../../src/importers/hub/files.js';
 import { openRepository } from '../../../src/importers/hub/repository.js';
-import { type HubProgress, hubSettings } from '../../../src/importers/hub/settings.js';
+import { hubSettings } from '../../../src/importers/hub/settings.js';
 import { readSafetensors } from '../../../src/importers/safetensors/header.js';
+import type { HubProgress } from '../../../src/schema/progress.js';
 import { writeGguf } from '../gguf/gguf-writer.js';
 import { refused } from '../gguf/refused.js';
 import { writeTensors } from '../safetensors/safetensors-writer.js';

@@ -54,6 +54,8 @@ export interface Family {
   readonly rope?: 'windows' | number;
   /** A gate on the output of attention: joint with the queries, a matrix as wide as them, or one row a head. */
   readonly outputGates?: readonly ('joint' | 'wide' | 'head')[];
+  /** From so many layers on, queries and keys of each head are normed with weights of their own, which a spec cannot say. */
+  readonly normsFrom?: number;
   /** There are as many key-value heads as heads. */
   readonly squareKeys?: true;
   /** Values may be narrower or wider than keys. */
@@ -112,6 +114,7 @@ export const FAMILIES: Record<string, Family> = {
   mistral3: { ...LLAMA, windows: 'ignored' },
   qwen2: { windows: 'ignored', squareQueries: true },
   qwen3: { qkNorm: 'head', windows: 'ignored' },
+  qwen3vl: { qkNorm: 'head', windows: 'ignored' },
   qwen3moe: { qkNorm: 'head', windows: 'ignored', experts: 'everywhere' },
   qwen3next: {
     ffnNorm: 'post_attention_norm',
@@ -190,7 +193,7 @@ export const FAMILIES: Record<string, Family> = {
   phi3: { fused: ['qkv', 'gateUp'], windows: 'ignored', ropeFactors: 'longrope', squareQueries: true },
   olmo2: { norms: 'post', qkNorm: 'width', windows: 'listed', squareQueries: true, head: 'own' },
   granite: { ...LLAMA, squareQueries: true },
-  'command-r': { parallel: true, squareQueries: true, head: 'tied' },
+  'command-r': { parallel: true, normsFrom: 64, squareQueries: true, head: 'tied' },
   cohere2: { parallel: true, windows: 4, rope: 'windows', squareQueries: true, head: 'tied' },
   seed_oss: { ffnNorm: 'post_attention_norm' },
   ernie4_5: {},

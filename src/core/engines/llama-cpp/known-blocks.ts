@@ -160,6 +160,8 @@ const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, famil
     single === true && stackOf(architecture).some((steps) => steps.flat().length > 1),
   'layers with an indexer, and without': (architecture, { indexers }) =>
     !placesIndexers(stackOf(architecture), indexers),
+  'norms of queries and keys': (architecture, { normsFrom = Number.POSITIVE_INFINITY }) =>
+    stackOf(architecture).length >= normsFrom,
   'an order of windows of its own': hasOtherWindows,
   'layers without experts': (architecture, { experts }) =>
     experts !== undefined && !placesExperts(architecture, experts),

@@ -35,6 +35,8 @@ function cacheTotal(prepared: PreparedModel, settings: Settings): number {
 }
 
 function mix({ quant }: PreparedModel, request: ResolvedRequest): Note[] {
+  if (quant.kind === 'gguf-file')
+    return [{ code: 'file-weights', args: { file: quant.file, tensors: quant.tensors.size } }];
   if (quant.kind !== 'gguf-mix') return [];
   if (request.fileBytes)
     return [{ code: 'file-size', args: { fileBytes: request.fileBytes, quant: quant.name } }];

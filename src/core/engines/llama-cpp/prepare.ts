@@ -1,8 +1,9 @@
+import { InputError } from '../../../errors.js';
 import type { Architecture, Block, Model } from '../../../schema/model.js';
-import type { Quant } from '../../../schema/quant.js';
+import type { HeldWeights, Quant } from '../../../schema/quant.js';
 import { cacheOf, type LayerCache, type MemoryCache } from '../../cache/index.js';
 import { type GgmlType, isQuantised, rowBytes } from '../../quant/ggml-types.js';
-import { isValues, type MixContext, typeChooser } from '../../quant/gguf-types.js';
+import { fullName, isValues, type MixContext, typeChooser } from '../../quant/gguf-types.js';
 import type { Role } from '../../tensors/index.js';
 import { type Steps, stackOf } from '../../tensors/stack.js';
 import type { Programs } from './compute-replay/index.js';
@@ -49,7 +50,7 @@ export interface CacheClass {
 export interface PreparedModel {
   /** The model as the engine loads it. */
   readonly model: Model;
-  readonly quant: Quant;
+  readonly quant: Quant | HeldWeights;
   /** Layers that run. */
   readonly layers: number;
   /** Layers of the file, those for multi-token prediction included: mixes and the split count them. */
@@ -107,7 +108,7 @@ export function bufferBytes(type: GgmlType, ne: readonly number[], kind: BufferK
 export function prepare(
   model: Model,
   architectureName: string,
-  quant: Quant,
+  quant: Quant | HeldWeights,
   imatrix: boolean,
 ): PreparedModel {
   const name = nameFor(model.architecture, architectureName);
@@ -118,6 +119,7 @@ export function prepare(
   const layout = ggufLayout(architecture, family);
   const layersAll = layout.layers.length + layout.skipped.length;
   const file = sizedFile(layout, quant, mixContext(architecture, family, layersAll, imatrix));
+  if (quant.kind === 'gguf-file') refuseMore(quant, file);
   const loaded = file.layers.slice(0, stack.length);
   const blocks = [...new Set(stack.flat(2))];
   return {
@@ -166,7 +168,7 @@ interface SizedFile {
   readonly counts: ReadonlyMap<Sized, number>;
 }
 
-function sizedFile(layout: GgufLayout, quant: Quant, context: MixContext): SizedFile {
+function sizedFile(layout: GgufLayout, quant: Quant | HeldWeights, context: MixContext): SizedFile {
   const layers = [...layout.layers, ...layout.skipped];
   const valuesOf = new Map<readonly GgufPiece[], number>();
   const values = layers.reduce((sum, pieces) => {
@@ -191,6 +193,17 @@ function sizedFile(layout: GgufLayout, quant: Quant, context: MixContext): Sized
     layers: layers.map((pieces, layer) => pieces.map((piece) => sized(piece, layer))),
     counts,
   };
+}
+
+/** @throws InputError `not-understood` for a tensor of a file that the model's spec does not make */
+function refuseMore({ file: path, tensors }: HeldWeights, file: SizedFile): void {
+  const made = new Set([
+    ...file.outside.map(({ name }) => name),
+    ...file.layers.flatMap((pieces, layer) => pieces.map(({ name }) => fullName(name, layer))),
+  ]);
+  const more = [...tensors.keys()].find((name) => !made.has(name));
+  if (more !== undefined)
+    throw new InputError('not-understood', { path, field: `tensor ${more}`, engine: 'llama.cpp' });
 }
 
 function sizedTensor(piece: GgufPiece, type: GgmlType): Sized {

@@ -49,8 +49,9 @@ const bytesOf = (
   architecture: Architecture,
   request: Partial<ResolvedRequest>,
   kind: 'host' | 'cuda' = 'host',
+  family = 'llama',
 ) => {
-  const prepared = preparedToy(architecture, { quant: 'F32' });
+  const prepared = preparedToy(architecture, { quant: 'F32', family });
   const parts = cacheBytes(
     prepared.caches,
     settingsOf(resolved(request), prepared),
@@ -144,10 +145,13 @@ test('windows and whole layers are counted apart', () => {
       local: { kind: 'sliding', heads: 2, kvHeads: 1, headDim: 128, window: 1024 },
       global: { kind: 'full', heads: 2, kvHeads: 1, headDim: 128 },
     },
-    layers: [{ pattern: [['local'], ['local'], ['global']] }],
+    layers: [{ repeat: 2, pattern: [['local'], ['global']] }],
   });
-  // 512 bytes a cell: 2 layers × 1,536 cells, 1 layer × 8,192 cells.
-  expect(bytesOf(mixed, {})).toEqual({ slidingWindow: 2 * 1536 * 512, fullAttention: 8192 * 512 });
+  // 512 bytes a cell: 2 layers × 1,536 cells, 2 layers × 8,192 cells. Every second layer of the family is whole.
+  const counted = bytesOf(mixed, {}, 'host', 'gpt-oss');
+  expect(counted).toEqual({ slidingWindow: 2 * 1536 * 512, fullAttention: 2 * 8192 * 512 });
+  // Llama's loader reads no windows.
+  expect(bytesOf(mixed, {}, 'host', 'llama')).toEqual({ fullAttention: 4 * 8192 * 512 });
 });
 
 test('a run of layers has its own share', () => {

@@ -74,6 +74,7 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   },
   'gpt-oss': { routing: { gating: 'softmaxOfChosen' }, choosesRows: 'afterLayers' },
   qwen2moe: { routing: { gating: 'softmax' }, dividesSharedGate: true },
+  qwen3vl: { deepstack: true, positionsPerToken: 4 },
   qwen3vlmoe: { routing: { gating: 'softmax', normalised: true }, deepstack: true, positionsPerToken: 4 },
   deepseek2: {
     routing: { gating: 'sigmoid', normalised: true, scaled: true },
