@@ -111,7 +111,8 @@ export function prepare(
   quant: Quant | HeldWeights,
   imatrix: boolean,
 ): PreparedModel {
-  const family = FAMILIES[architectureName] ?? {};
+  const name = nameFor(model.architecture, architectureName);
+  const family = FAMILIES[name] ?? {};
   refuseUnknown(model.architecture, family);
   const architecture = asLoaded(model.architecture, family);
   const stack = stackOf(architecture);
@@ -139,13 +140,19 @@ export function prepare(
       0,
       ...[...file.counts.keys()].map(({ routed, bytes }) => (routed ? bytes.cuda : 0)),
     ),
-    architectureName,
+    architectureName: name,
     weights: { outside: file.outside, layers: loaded },
     programs: new Map(),
     blocks,
     lawShape: lawShapeOf(blocks, architecture.hiddenSize),
     tensorTypes: countTypes(file.counts),
   };
+}
+
+/** The converter may choose another architecture for a model with experts. */
+function nameFor({ blocks }: Architecture, name: string): string {
+  const hasExperts = Object.values(blocks).some(({ kind }) => kind === 'moe');
+  return (hasExperts && FAMILIES[name]?.withExperts) || name;
 }
 
 /** A tensor with its type. One value serves every equal tensor of the same type. */
