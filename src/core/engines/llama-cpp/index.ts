@@ -10,6 +10,7 @@ import { explain } from './explain.js';
 import { fitted } from './fitted.js';
 import { llamaCppFlags } from './flags.js';
 import { cacheBytes } from './kv-cache.js';
+import { type LoadedModel, load } from './load.js';
 import { notesOf } from './notes.js';
 import { OPTIONS, readOptions } from './options.js';
 import type { Placement, Run } from './placement.js';
@@ -21,9 +22,10 @@ import { placedWeights } from './weights.js';
 const LOGIT_BYTES = 4;
 
 /** llama.cpp as a rule set: `docs/formulas.md` has every rule with its source. */
-export const llamaCpp: EngineRules<PreparedModel> = {
+export const llamaCpp: EngineRules<LoadedModel, PreparedModel> = {
   options: OPTIONS,
   readOptions,
+  load,
   prepare,
   use,
   explain,
