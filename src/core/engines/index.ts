@@ -53,6 +53,8 @@ export type Accuracy = 'exact' | 'atMost' | 'atLeast';
 export interface EngineRules<Loaded, Prepared> {
   readonly options: Readonly<Record<string, Option>>;
   readonly readOptions: (given: OptionValues) => OptionValues;
+  /** As many sequences as one process takes at once, memory aside. */
+  readonly mostSequences: (given: OptionValues) => number;
   readonly load: (model: Model, architectureName: string) => Loaded;
   readonly prepare: (loaded: Loaded, quant: Quant | HeldWeights, imatrix: boolean) => Prepared;
   readonly use: (prepared: Prepared, request: ResolvedRequest, accuracy: Accuracy) => EngineUse;

@@ -16,7 +16,7 @@ import { OPTIONS, readOptions } from './options.js';
 import type { Placement, Run } from './placement.js';
 import { type BufferKind, type PreparedModel, prepare } from './prepare.js';
 import { projectorOf } from './projector.js';
-import { type Settings, settingsOf } from './settings.js';
+import { mostSequences, type Settings, settingsOf } from './settings.js';
 import { placedWeights } from './weights.js';
 
 const LOGIT_BYTES = 4;
@@ -25,6 +25,7 @@ const LOGIT_BYTES = 4;
 export const llamaCpp: EngineRules<LoadedModel, PreparedModel> = {
   options: OPTIONS,
   readOptions,
+  mostSequences,
   load,
   prepare,
   use,
