@@ -43,7 +43,7 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
 };
 
 /** Fields of a whole model that the rules do not know. */
-const UNKNOWN_FIELDS = ['headBias', 'extraRows', 'residualStreams'] as const;
+const UNKNOWN_FIELDS = ['extraRows', 'residualStreams'] as const;
 
 /**
  * Refuses what a spec can say but the rules for this engine do not know, or its loader does not take of an architecture:
@@ -73,6 +73,10 @@ const STRANGE_BLOCKS: Readonly<
     'bias' in block && block.bias === 'qkvo' && !biases?.includes('attentionOutput'),
   'bias of the feed-forward': (block, { biases }) =>
     block.kind === 'dense' && block.bias === true && !biases?.includes('feedForward'),
+  'bias, which is missing': (block, { biasesThroughout }) =>
+    'kvHeads' in block && block.kind !== 'cross' && block.bias !== 'qkvo' && biasesThroughout === true,
+  'width of the first feed-forward': (block, { secondFfnNorm }, { hiddenSize }) =>
+    block.kind === 'dense' && secondFfnNorm !== undefined && block.intermediateSize !== hiddenSize,
   gate: (block, { ungated = false }) => block.kind === 'dense' && (block.gate === false) !== ungated,
   qkNorm: (block, { qkNorm }) => 'qkNorm' in block && block.qkNorm !== undefined && block.qkNorm !== qkNorm,
   outputGate: (block, { outputGates = [] }) =>
@@ -130,7 +134,10 @@ const STRANGE_BLOCKS: Readonly<
 
 /** What a loader does not take of a whole model. */
 const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, family: Family) => boolean>> = {
-  'norm.bias': ({ norm }) => norm.bias === true,
+  'norm.bias': ({ norm }, { biasesThroughout = false }) => (norm.bias === true) !== biasesThroughout,
+  headBias: ({ headBias }, { biasesThroughout = false }) => (headBias === true) !== biasesThroughout,
+  'feed-forwards one after the other': (architecture, { secondFfnNorm }) =>
+    stackOf(architecture).some((steps) => steps.length > 2 !== (secondFfnNorm !== undefined)),
   'norm.placement': ({ norm }, { norms = 'pre' }) => (norm.placement ?? 'pre') !== norms,
   'rope.scaling longrope': ({ rope }, { ropeFactors }) =>
     rope?.scaling?.kind === 'longrope' && ropeFactors !== 'longrope',

@@ -255,8 +255,8 @@ function namesOf(part: Part, surroundings: Surroundings): Named[] {
   return [{ name: name + part.name.slice(dot), ne: ggmlShape(part, surroundings.architecture) }];
 }
 
-const familyName = (base: string, { ffnNorm, mtpNorm }: Family): string | undefined =>
-  ({ ffn_norm: ffnNorm, 'nextn.shared_head_norm': mtpNorm })[base];
+const familyName = (base: string, { ffnNorm, secondFfnNorm, mtpNorm }: Family): string | undefined =>
+  ({ ffn_norm: ffnNorm, 'ffn_norm.1': secondFfnNorm, 'nextn.shared_head_norm': mtpNorm })[base];
 
 /** Fastest dimension first; experts become the last one; rows that no token uses are dropped. */
 function ggmlShape(part: Part, { paddingRows = 0 }: Architecture): number[] {

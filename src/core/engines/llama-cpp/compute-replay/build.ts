@@ -123,9 +123,12 @@ export function weight(build: Build, name: string, layer?: number): Tensor {
   return found;
 }
 
-/** Root mean square norm, or one that subtracts the mean too, with weights: `src/llama-graph.cpp:build_norm`. */
-export const norm = (build: Build, a: Tensor, name: string, layer?: number): Tensor =>
-  mul(build.family.layerNorms ? layerNorm(a) : rmsNorm(a), weight(build, name, layer));
+/** Root mean square norm, or one that subtracts the mean too, with weights and perhaps biases: `src/llama-graph.cpp:build_norm`. */
+export function norm(build: Build, a: Tensor, name: string, layer?: number): Tensor {
+  const out = mul(build.family.layerNorms ? layerNorm(a) : rmsNorm(a), weight(build, name, layer));
+  const bias = build.find(name.replace(/weight$/, 'bias'), layer);
+  return bias ? add(out, bias) : out;
+}
 
 /** Product with a matrix, and its bias where there is one. */
 export function project(build: Build, cur: Tensor, name: string, layer: number): Tensor {
