@@ -247,6 +247,8 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     ...SIGMOID_SCALED,
   }),
   step35: (spec) => ({
+    'attention.head_count': [...spec.layers, ...mtpLayers(spec)].map(queryHeads),
+    'attention.head_count_kv': [...spec.layers, ...mtpLayers(spec)].map(keyValueHeads),
     leading_dense_block_count: firstLayerWith(spec, 'moe'),
     ...sharedWidth(spec),
     ...SIGMOID_SCALED,

@@ -6,6 +6,10 @@ export interface Family {
   readonly secondFfnNorm?: 'ffn_norm_exps';
   /** Norms, the output of attention and the head all have biases. */
   readonly biasesThroughout?: true;
+  /** Queries, keys and values have no biases. */
+  readonly unbiased?: true;
+  /** What may differ from the attention of one layer to that of another; absent: nothing. */
+  readonly varies?: readonly ('heads' | 'kvHeads' | 'headDim')[];
   /** Where norms stand, if not in front of every block alone. */
   readonly norms?: 'sandwich' | 'post';
   /** Window of chunked layers, whatever the model's file says. */
@@ -175,6 +179,7 @@ export const FAMILIES: Record<string, Family> = {
   gemma4: {
     norms: 'sandwich',
     qkNorm: 'head',
+    varies: ['kvHeads', 'headDim'],
     windows: 'listed',
     ropeFactors: 'proportional',
     sharesKv: true,
@@ -258,6 +263,7 @@ export const FAMILIES: Record<string, Family> = {
   },
   laguna: {
     qkNorm: 'head',
+    varies: ['heads', 'kvHeads'],
     windows: 4,
     seesAllFirst: true,
     outputGates: ['wide', 'head'],
@@ -267,6 +273,7 @@ export const FAMILIES: Record<string, Family> = {
   },
   step35: {
     qkNorm: 'head',
+    varies: ['heads', 'kvHeads'],
     windows: 'listed',
     outputGates: ['head'],
     ropeFactors: 'llama3',
@@ -277,6 +284,8 @@ export const FAMILIES: Record<string, Family> = {
     corrects: true,
   },
   mimo2: {
+    unbiased: true,
+    varies: ['kvHeads'],
     windows: 'listed',
     valueDims: true,
     sinks: true,
@@ -296,6 +305,7 @@ export const FAMILIES: Record<string, Family> = {
   },
   dbrx: {
     ffnNorm: 'attn_output_norm',
+    unbiased: true,
     fused: ['qkv'],
     squareQueries: true,
     head: 'own',
