@@ -164,9 +164,14 @@ function prepareNow({
 }): Prepared {
   const { type } = spec.architecture;
   const architectureName = Object.hasOwn(engine.architectures, type) ? engine.architectures[type] : undefined;
-  if (!architectureName)
-    throw new InputError('not-understood', { field: `architecture.type ${type}`, engine: engine.name });
+  if (!architectureName) throw notPlanned(type, engine);
   return prepareModel({ model: spec, engineId, architectureName, quant: weights, imatrix, engine });
+}
+
+/** What the engine does not load is another matter than what nobody wrote the rules for. */
+function notPlanned(type: string, { name, version, notLoaded = [] }: Engine): InputError {
+  const words = notLoaded.includes(type) ? { words: `unknown model architecture: '${type}'`, version } : {};
+  return new InputError('not-understood', { field: `architecture.type ${type}`, engine: name, ...words });
 }
 
 function tokensOf(asked: Request['contextTokens']): number | 'max' | undefined {

@@ -1,8 +1,9 @@
 import { ENGINES } from './engines/index.js';
-import { type Plan, type Prepared, plan, type Trial } from './plan.js';
+import { type Plan, plan, type Trial } from './plan.js';
 import type { Question } from './resolve.js';
 import { type Candidate, moreCards } from './setups.js';
 import { largestContext } from './solve/context.js';
+import { holds, holdsFor } from './solve/holds.js';
 import { largest } from './solve/largest.js';
 import { withCacheType, withContext, withOption, withSequences } from './solve/variations.js';
 
@@ -71,11 +72,6 @@ interface Proposal {
   readonly value: number | string;
   readonly answer: Plan;
 }
-
-/** Whether a plan fits, and there is something to fit into. */
-export const holds = ({ verdict }: Plan): boolean => verdict.fits === true;
-
-const holdsFor = (prepared: Prepared, question: Question): boolean => holds(plan(prepared, question));
 
 function growth(input: FitInput, asked: Plan): Proposal[] {
   const { prepared, question } = input.trial;

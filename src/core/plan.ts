@@ -68,7 +68,7 @@ export function prepareModel(input: {
  * All figures are bytes, and the engine's own to the byte but for `runtime`, which is an estimate. `compute` and
  * `runtime` carry a range of what they may really take.
  *
- * @param accuracy `atMost` for a search: what fits then, fits
+ * @param accuracy `atMost` or `atLeast` for a search: what fits with the one, fits; what does not with the other, does not
  *
  * @throws InputError for a request that contradicts itself or that the engine refuses
  * @example plan(prepared, question).memory.totalBytes

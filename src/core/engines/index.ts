@@ -44,10 +44,10 @@ export interface Explanation {
 }
 
 /**
- * `exact`: as near to the engine as is known. `atMost`: quick and rather too much, for a search that tries hundreds of
- * machines.
+ * `exact`: as near to the engine as is known. For searches, both quick: `atMost` is rather too much, `atLeast` leaves out
+ * what takes long to find, so that what does not fit then never fits.
  */
-export type Accuracy = 'exact' | 'atMost';
+export type Accuracy = 'exact' | 'atMost' | 'atLeast';
 
 /** An engine as a rule set over a model prepared for it. */
 export interface EngineRules<Prepared> {

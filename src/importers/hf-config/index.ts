@@ -1,4 +1,5 @@
-import type { Model } from '../../schema/model.js';
+import * as z from 'zod';
+import { type Architecture, architectureSchema, type Model } from '../../schema/model.js';
 import { adapterOf } from './choose.js';
 import { Fields, isRecord } from './fields.js';
 import { architectureOf, type Geometry } from './geometry.js';
@@ -48,7 +49,7 @@ export function importConfig(
     id,
     context: { native: geometry.contextTokens },
     ...more,
-    architecture: architectureOf(type, geometry),
+    architecture: checked(architectureOf(type, geometry), config),
     sources: [
       {
         facts: ['architecture', 'context.native', ...Object.keys(more)],
@@ -59,6 +60,12 @@ export function importConfig(
     ],
     ...(geometry.notes?.length ? { importNotes: geometry.notes } : {}),
   };
+}
+
+/** Sizes that no model has make a spec that the schema refuses. */
+function checked(architecture: Architecture, config: Fields): Architecture {
+  const { error } = architectureSchema.safeParse(architecture);
+  return error ? config.wrong(`it makes no model: ${z.prettifyError(error)}`) : architecture;
 }
 
 const inputsOf = ({ vision, towers }: Geometry): string[] => [

@@ -96,17 +96,20 @@ function placedCaches(
 
 const NO_LAYERS: Run = { from: 0, to: 0 };
 
-/** The engine's own figures where its graph is known, else a law with a range. */
+/** The engine's own figures where its graph is known, else a law with a range; none where the least is asked for. */
 function computeBuffers(
   prepared: PreparedModel,
   settings: Settings,
   placement: Placement,
   accuracy: Accuracy,
 ): ComputeBuffers {
+  if (accuracy === 'atLeast') return { cards: placement.cards.map(() => NOTHING), host: NOTHING };
   if (accuracy === 'exact' && canReplay(prepared)) return computeByReplay(prepared, settings, placement);
   const law = computeByLaw(prepared, settings, placement);
   return accuracy === 'exact' ? law : { cards: law.cards.map(atMost), host: atMost(law.host) };
 }
+
+const NOTHING: Estimate = { bytes: 0, low: 0, high: 0 };
 
 const atMost = ({ low, high }: Estimate): Estimate => ({ bytes: high, low, high });
 
