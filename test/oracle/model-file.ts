@@ -3,7 +3,7 @@
 import { FAMILIES } from '../../src/core/engines/llama-cpp/families.js';
 import type { PreparedModel } from '../../src/core/engines/llama-cpp/prepare.js';
 import { ggufLayout } from '../../src/core/engines/llama-cpp/tensors.js';
-import { stackOf } from '../../src/core/tensors/stack.js';
+import { stackOf, stepsOf } from '../../src/core/tensors/stack.js';
 import type { Architecture, Block } from '../../src/schema/model.js';
 import type { FileTensor, Float, Metadata } from './gguf.js';
 
@@ -246,6 +246,26 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     expert_shared_count: sharedCount(spec),
     ...SIGMOID_SCALED,
   }),
+  step35: (spec) => ({
+    'attention.head_count': [...spec.layers, ...mtpLayers(spec)].map(queryHeads),
+    'attention.head_count_kv': [...spec.layers, ...mtpLayers(spec)].map(keyValueHeads),
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    ...sharedWidth(spec),
+    ...SIGMOID_SCALED,
+    ...windowPattern(spec),
+    ...nextnLayers(spec, true),
+  }),
+  mimo2: (spec) => ({
+    'attention.head_count_kv': [...spec.layers, ...mtpLayers(spec)].map(keyValueHeads),
+    'attention.value_scale': float(0.5),
+    ...windowPattern(spec),
+    ...nextnLayers(spec, true),
+  }),
+  dbrx: ({ architecture }) => ({
+    'attention.layer_norm_epsilon': float(architecture.norm.epsilon),
+    'attention.clamp_kqv': float(8),
+  }),
+  arctic: ({ block }) => ({ feed_forward_length: block('moe')!.intermediateSize }),
   laguna: (spec) => ({
     'attention.head_count': spec.layers.map(queryHeads),
     leading_dense_block_count: firstLayerWith(spec, 'moe'),
@@ -358,19 +378,24 @@ function queryHeads(blocks: readonly Block[]): number {
 }
 
 function keyValueHeads(blocks: readonly Block[]): number {
-  const attention = blocks.find((block) => block.kind === 'full');
-  return attention?.kvHeads ?? 0;
+  const attention = blocks.find((block) => 'kvHeads' in block);
+  return attention && 'kvHeads' in attention ? attention.kvHeads : 0;
 }
 
 function nextnLayers({ architecture }: Spec, keeps: boolean): Metadata {
   return keeps && architecture.mtp ? { nextn_predict_layers: architecture.mtp.modules } : {};
 }
 
+/** Blocks of the layers for multi-token prediction. */
+function mtpLayers({ architecture }: Spec): (readonly Block[])[] {
+  const { mtp } = architecture;
+  if (!mtp) return [];
+  return new Array<readonly Block[]>(mtp.modules).fill(stepsOf(mtp.layer, architecture).flat());
+}
+
 /** Which layers have a window, those for multi-token prediction included. */
-function windowPattern({ layers, architecture: { mtp } }: Spec): Metadata {
-  const windowed = layers.map((blocks) => blocks.some(({ kind }) => kind === 'sliding'));
-  const rest = new Array<boolean>(mtp?.modules ?? 0).fill(false);
-  return { 'attention.sliding_window_pattern': [...windowed, ...rest] };
+function windowPattern(spec: Spec): Metadata {
+  return { 'attention.sliding_window_pattern': [...spec.layers, ...mtpLayers(spec)].map(hasWindow) };
 }
 
 function sharedWidth({ block }: Spec): Metadata {

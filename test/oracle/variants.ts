@@ -11,6 +11,8 @@ interface Shape {
   readonly queryRank: number;
   readonly heads: Pick<Attention, 'heads' | 'kvHeads' | 'headDim'>;
   readonly window: number;
+  /** The feed-forward is as wide as the hidden state. */
+  readonly squareDense: boolean;
   readonly extras: Extras;
 }
 
@@ -37,6 +39,7 @@ export function drawVariant(random: Random, model: Model): Omit<Model, 'id'> {
     heads,
     queryRank: 64 * random.whole(1, 24),
     window: random.scaled(16, 8192),
+    squareDense: architecture.type === 'arctic',
     extras: EXTRAS[architecture.type]?.(random) ?? {},
   };
   const { tiedEmbeddings: _, mtp, vision: __, ...kept } = relaid(random, architecture);
@@ -69,7 +72,7 @@ const TIED = new Set(['gemma', 'gemma2', 'gemma3', 'gemma3_text', 'cohere', 'coh
 /** Architectures whose queries are as wide as the hidden state. */
 const SQUARE = new Set([
   ...['qwen', 'qwen2', 'qwen2_vl', 'qwen2_5_vl', 'phi3', 'olmo2', 'olmo3', 'granite', 'cohere', 'cohere2'],
-  ...['internlm2', 'baichuan', 'chatglm', 'qwen2_moe', 'olmoe', 'bailing_moe_v2'],
+  ...['internlm2', 'baichuan', 'chatglm', 'qwen2_moe', 'olmoe', 'bailing_moe_v2', 'phimoe', 'dbrx', 'arctic'],
 ]);
 
 const tied = (random: Random): Extras => (random.chance(0.3) ? { tiedEmbeddings: true } : {});
@@ -246,9 +249,9 @@ const REDRAWS: { readonly [K in Block['kind']]?: Redraw<K> } = {
     const headDim = random.pick([32, 64]);
     return { ...block, headDim, heads: (2 * hiddenSize) / headDim, stateDim: random.pick([64, 128]) };
   },
-  dense: (random, block, { extras }) => ({
+  dense: (random, block, { extras, hiddenSize, squareDense }) => ({
     ...block,
-    intermediateSize: 32 * random.scaled(4, 900),
+    intermediateSize: squareDense ? hiddenSize : 32 * random.scaled(4, 900),
     ...(extras.denseBias && { bias: true }),
   }),
   moe: drawExperts,

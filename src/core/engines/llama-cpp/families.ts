@@ -1,7 +1,15 @@
 /** What llama.cpp does its own way for an architecture; absent means the usual way. */
 export interface Family {
   /** Name of the norm in front of the feed-forward. */
-  readonly ffnNorm?: 'post_attention_norm' | 'attn_norm';
+  readonly ffnNorm?: 'post_attention_norm' | 'attn_norm' | 'attn_output_norm';
+  /** Name of the norm in front of a second feed-forward, which reads the layer's input. */
+  readonly secondFfnNorm?: 'ffn_norm_exps';
+  /** Norms, the output of attention and the head all have biases. */
+  readonly biasesThroughout?: true;
+  /** Queries, keys and values have no biases. */
+  readonly unbiased?: true;
+  /** What may differ from the attention of one layer to that of another; absent: nothing. */
+  readonly varies?: readonly ('heads' | 'kvHeads' | 'headDim')[];
   /** Where norms stand, if not in front of every block alone. */
   readonly norms?: 'sandwich' | 'post';
   /** Window of chunked layers, whatever the model's file says. */
@@ -100,6 +108,15 @@ const NEMOTRON_H = {
   single: true,
 } as const;
 
+/** `src/models/step35.cpp:load_block_mtp`: all that is not required. */
+const STEP_MTP = [
+  ...['attn_q_norm.weight', 'attn_k_norm.weight', 'attn_gate.weight'],
+  ...['ffn_gate.weight', 'ffn_up.weight', 'ffn_down.weight', 'ffn_gate_inp.weight', 'exp_probs_b.bias'],
+  ...['ffn_gate_exps.weight', 'ffn_up_exps.weight', 'ffn_down_exps.weight'],
+  ...['ffn_gate_shexp.weight', 'ffn_up_shexp.weight', 'ffn_down_shexp.weight'],
+  ...['nextn.embed_tokens.weight', 'nextn.shared_head_head.weight', 'nextn.shared_head_norm.weight'],
+];
+
 /** `src/models/deepseek2.cpp:load_arch_hparams`. */
 const isLite = (layers: number, vocabSize: number): boolean =>
   layers === 26 || layers === 27 || (layers === 48 && vocabSize === 128_256);
@@ -180,6 +197,7 @@ export const FAMILIES: Record<string, Family> = {
   gemma4: {
     norms: 'sandwich',
     qkNorm: 'head',
+    varies: ['kvHeads', 'headDim'],
     windows: 'listed',
     ropeFactors: 'proportional',
     sharesKv: true,
@@ -273,6 +291,7 @@ export const FAMILIES: Record<string, Family> = {
   },
   laguna: {
     qkNorm: 'head',
+    varies: ['heads', 'kvHeads'],
     windows: 4,
     seesAllFirst: true,
     outputGates: ['wide', 'head'],
@@ -280,4 +299,45 @@ export const FAMILIES: Record<string, Family> = {
     sharedExpert: 'plain',
     corrects: true,
   },
+  step35: {
+    qkNorm: 'head',
+    varies: ['heads', 'kvHeads'],
+    windows: 'listed',
+    outputGates: ['head'],
+    ropeFactors: 'llama3',
+    head: 'own',
+    keepsMtp: true,
+    loadsOfMtp: STEP_MTP,
+    sharedExpert: 'plain',
+    corrects: true,
+  },
+  mimo2: {
+    unbiased: true,
+    varies: ['kvHeads'],
+    windows: 'listed',
+    valueDims: true,
+    sinks: true,
+    head: 'own',
+    keepsMtp: true,
+    mtpNorm: 'layer_output_norm',
+    corrects: true,
+  },
+  phimoe: {
+    biases: ['attentionOutput'],
+    biasesThroughout: true,
+    windows: 'ignored',
+    ropeFactors: 'longrope',
+    squareQueries: true,
+    head: 'own',
+    experts: 'everywhere',
+  },
+  dbrx: {
+    ffnNorm: 'attn_output_norm',
+    unbiased: true,
+    fused: ['qkv'],
+    squareQueries: true,
+    head: 'own',
+    experts: 'everywhere',
+  },
+  arctic: { secondFfnNorm: 'ffn_norm_exps', squareQueries: true, experts: 'everywhere' },
 };

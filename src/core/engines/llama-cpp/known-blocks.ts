@@ -45,7 +45,7 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
 };
 
 /** Fields of a whole model that the rules do not know. */
-const UNKNOWN_FIELDS = ['headBias', 'extraRows', 'residualStreams'] as const;
+const UNKNOWN_FIELDS = ['extraRows', 'residualStreams'] as const;
 
 /**
  * Refuses what a spec can say but the rules for this engine do not know, or its loader does not take of an architecture:
@@ -75,6 +75,11 @@ const STRANGE_BLOCKS: Readonly<
     'bias' in block && block.bias === 'qkvo' && !biases?.includes('attentionOutput'),
   'bias of the feed-forward': (block, { biases }) =>
     block.kind === 'dense' && block.bias === true && !biases?.includes('feedForward'),
+  bias: (block, { unbiased }) => 'kvHeads' in block && 'bias' in block && unbiased === true,
+  'bias, which is missing': (block, { biasesThroughout }) =>
+    'kvHeads' in block && block.kind !== 'cross' && block.bias !== 'qkvo' && biasesThroughout === true,
+  'width of the first feed-forward': (block, { secondFfnNorm }, { hiddenSize }) =>
+    block.kind === 'dense' && secondFfnNorm !== undefined && block.intermediateSize !== hiddenSize,
   gate: (block, { ungated = false }) =>
     (block.kind === 'dense' || block.kind === 'moe') && (block.gate === false) !== ungated,
   qkNorm: (block, { qkNorm }) => 'qkNorm' in block && block.qkNorm !== undefined && block.qkNorm !== qkNorm,
@@ -140,7 +145,11 @@ const STRANGE_BLOCKS: Readonly<
 
 /** What a loader does not take of a whole model. */
 const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, family: Family) => boolean>> = {
-  'norm.bias': ({ norm }) => norm.bias === true,
+  'norm.bias': ({ norm }, { biasesThroughout = false }) => (norm.bias === true) !== biasesThroughout,
+  headBias: ({ headBias }, { biasesThroughout = false }) => (headBias === true) !== biasesThroughout,
+  'feed-forwards one after the other': (architecture, { secondFfnNorm }) =>
+    stackOf(architecture).some((steps) => steps.length > 2 !== (secondFfnNorm !== undefined)),
+  'heads that differ from layer to layer': hasOtherHeads,
   'norm.placement': ({ norm }, { norms = 'pre' }) => (norm.placement ?? 'pre') !== norms,
   'rope.scaling longrope': ({ rope }, { ropeFactors }) =>
     rope?.scaling?.kind === 'longrope' && ropeFactors !== 'longrope',
@@ -181,6 +190,17 @@ function placesExperts(architecture: Architecture, experts: NonNullable<Family['
   const has = stackOf(architecture).map((steps) => steps.flat().some(({ kind }) => kind === 'moe'));
   const first = experts === 'everywhere' ? 0 : has.indexOf(true);
   return first < 0 || has.every((moe, layer) => moe === layer >= first);
+}
+
+/** Whether layers differ in their heads where the loader takes one number for all. */
+function hasOtherHeads({ blocks }: Architecture, { varies = [] }: Family): boolean {
+  const attentions = Object.values(blocks).filter((block) => 'kvHeads' in block && block.kind !== 'cross');
+  const differs = (values: readonly unknown[]) => new Set(values).size > 1;
+  return (
+    (['heads', 'kvHeads', 'headDim'] as const).some(
+      (field) => !varies.includes(field) && differs(attentions.map((block) => block[field])),
+    ) || differs(attentions.map(({ valueDim }) => valueDim))
+  );
 }
 
 /** `src/llama-hparams.cpp:set_swa_pattern`. */

@@ -50,7 +50,8 @@ export interface LoadedModel {
  * @example load(maverick, 'llama4').layersAll // 48
  */
 export function load(model: Model, architectureName: string): LoadedModel {
-  const family = FAMILIES[architectureName] ?? {};
+  const name = nameFor(model.architecture, architectureName);
+  const family = FAMILIES[name] ?? {};
   refuseUnknown(model.architecture, family);
   const architecture = asLoaded(model.architecture, family);
   const stack = stackOf(architecture);
@@ -59,7 +60,7 @@ export function load(model: Model, architectureName: string): LoadedModel {
   const blocks = [...new Set(stack.flat(2))];
   return {
     model: { ...model, architecture },
-    architectureName,
+    architectureName: name,
     family,
     stack,
     layout,
@@ -73,6 +74,12 @@ export function load(model: Model, architectureName: string): LoadedModel {
     blocks,
     lawShape: lawShapeOf(blocks, architecture.hiddenSize),
   };
+}
+
+/** The converter may choose another architecture for a model with experts. */
+function nameFor({ blocks }: Architecture, name: string): string {
+  const hasExperts = Object.values(blocks).some(({ kind }) => kind === 'moe');
+  return (hasExperts && FAMILIES[name]?.withExperts) || name;
 }
 
 /** Factors of rope are beside all layers, or beside those without a window alone: `load_arch_tensors`. */

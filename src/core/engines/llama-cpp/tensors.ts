@@ -258,9 +258,9 @@ function namesOf(part: Part, surroundings: Surroundings): Named[] {
 }
 
 function familyName(base: string, { role }: Part, family: Family): string | undefined {
-  const { mtpFfnNorm, ffnNorm, mtpNorm } = family;
+  const { mtpFfnNorm, ffnNorm, secondFfnNorm, mtpNorm } = family;
   const inner = role === 'mtp' ? (mtpFfnNorm ?? ffnNorm) : ffnNorm;
-  return { ffn_norm: inner, 'nextn.shared_head_norm': mtpNorm }[base];
+  return { ffn_norm: inner, 'ffn_norm.1': secondFfnNorm, 'nextn.shared_head_norm': mtpNorm }[base];
 }
 
 /** Fastest dimension first; experts become the last one; rows that no token uses are dropped. */

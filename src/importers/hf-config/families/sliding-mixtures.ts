@@ -6,6 +6,7 @@ import {
   type Attention,
   attentionOf,
   checkLength,
+  denseOf,
   layerCount,
   type Moe,
   moeOf,
@@ -38,8 +39,12 @@ const mimo: Adapter = (config) => {
       sliding.map((isSliding) => (isSliding ? local : full)),
       feedForwards,
     ),
+    mtp: { modules: MIMO_MODULES, layer: [local, denseOf(config)] },
   };
 };
+
+/** No field says how many modules for further tokens the checkpoints have: `conversion/mimo.py` of llama.cpp v0.5.0. */
+const MIMO_MODULES = 3;
 
 function mimoAttention(config: Fields, prefix: string, sinks: string): Attention {
   const heads = config.count(`${prefix}num_attention_heads`, 'num_attention_heads');

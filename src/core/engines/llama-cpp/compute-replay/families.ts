@@ -35,6 +35,8 @@ export interface GraphFamily {
   readonly normsValues?: true;
   /** What is squeezed by a hyperbolic tangent: logits of attention where they are computed, those of tokens. */
   readonly softCaps?: readonly ('attention' | 'logits')[];
+  /** Queries, keys and values are clamped. */
+  readonly clampsStates?: true;
   /** Norms subtract the mean. */
   readonly layerNorms?: true;
   /** Places of a token, where it has more than one: time, height, width and another. */
@@ -97,6 +99,14 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
     scales: ['embedding'],
   },
   laguna: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
+  step35: {
+    routing: { gating: 'sigmoid', normalised: true, scaled: true },
+    choosesRows: 'afterLayers',
+  },
+  mimo2: { routing: { gating: 'sigmoid', normalised: true } },
+  phimoe: { routing: { gating: 'softmax', normalised: true }, scales: ['queries'], residualFirst: true },
+  dbrx: { routing: { gating: 'softmax', normalised: true }, layerNorms: true, clampsStates: true },
+  arctic: { routing: { gating: 'softmax', normalised: true } },
   glm4: {},
   glm4moe: { routing: { gating: 'sigmoid', normalised: true } },
   gemma: { scales: ['embedding', 'queries'] },

@@ -117,7 +117,15 @@ function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast 
     const out = buildBlock(build, feedForward, choose(normed), layer);
     return add(add(out, choose(hidden)), mixed);
   }
-  const middle = add(behind(build, mixed, 'post_attention_norm.weight', layer), choose(hidden));
+  const residual = choose(hidden);
+  const middle = add(behind(build, mixed, 'post_attention_norm.weight', layer), residual);
+  if (experts && steps.length > 2) {
+    const plain = add(
+      buildBlock(build, feedForward, norm(build, middle, 'ffn_norm.weight', layer), layer),
+      middle,
+    );
+    return add(moe(build, experts, norm(build, residual, 'ffn_norm_exps.weight', layer), layer), plain);
+  }
   const fed = experts
     ? denseAndMoe(build, experts, middle, layer)
     : buildBlock(build, feedForward, normBefore(build, middle, `${ffnNorm}.weight`, layer), layer);
@@ -180,7 +188,9 @@ function logits(build: Build, hidden: Tensor): Tensor {
   const normed = norm(build, last, 'output_norm.weight');
   const embedded = choosesRows === 'afterNorm' ? chosen(normed) : normed;
   const head = build.find('output.weight') ?? weight(build, TIED_OUTPUT);
-  const scaledOut = scales(build, 'logits', mulMat(head, embedded));
+  const bias = build.find('output.bias');
+  const plain = mulMat(head, embedded);
+  const scaledOut = scales(build, 'logits', bias ? add(plain, bias) : plain);
   const out = build.family.softCaps?.includes('logits') ? softCapped(scaledOut) : scaledOut;
   for (const tensor of [...kept, embedded, out]) tensor.output = true;
   return out;

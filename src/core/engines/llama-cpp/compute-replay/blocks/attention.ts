@@ -2,6 +2,7 @@ import type { Block } from '../../../../../schema/model.js';
 import { type Build, hasWindows, isWindowed, norm, project, put, widestValues } from '../build.js';
 import {
   cast,
+  clamp,
   columns,
   cont,
   flashAttention,
@@ -45,7 +46,8 @@ function projected(
 ): NewStates & { readonly gate?: Tensor } {
   const { heads, kvHeads, headDim, valueDim = headDim } = block;
   if (build.find('attn_qkv.weight', layer)) {
-    const joint = project(build, cur, 'attn_qkv', layer);
+    const all = project(build, cur, 'attn_qkv', layer);
+    const joint = build.family.clampsStates ? clamp(all) : all;
     const [q, k] = normedHeads(
       build,
       block,
