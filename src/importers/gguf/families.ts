@@ -7,61 +7,232 @@ export interface Window {
   readonly window: number;
 }
 
+/** The window of a layer; `undefined`: it sees everything. */
+type WindowOf = (layer: number, metadata: Metadata) => Window | undefined;
+type Asks = (metadata: Metadata) => boolean;
+
 /** What the file of an architecture leaves unsaid, because llama.cpp has it in its code. */
 export interface GgufFamily {
   readonly activation?: Architecture['activation'];
-  /** The window of a layer; without it all layers see everything. */
-  readonly window?: (layer: number, metadata: Metadata) => Window | undefined;
+  /** Trained numbers of the activation function; the file has them among its metadata. */
+  readonly activationParameters?: number;
+  /** Without it all layers see everything. */
+  readonly window?: WindowOf;
   /** Whether a layer sees positions by rotation; without it all do. */
   readonly rotates?: (layer: number, metadata: Metadata) => boolean;
+  /** The last layers use the cache of earlier ones: the file says how many. */
+  readonly sharesKv?: true;
+  /** Whether a layer has an indexer; without it those do that have its tensors. */
+  readonly indexes?: (layer: number, metadata: Metadata) => boolean;
+  /** The table of rope's factors spares some pairs of numbers, it is no scaling. */
+  readonly tableSpares?: true;
+  /** The file says how many of the first layers add a part of a wider embedding. */
+  readonly deepstack?: true;
+  /** The width that the file says is that of gate and up together. */
+  readonly saysBothWidths?: true;
+  /** The correction of the choice of experts is trained. */
+  readonly trainsCorrection?: true;
+  /** The `model_type` of those with experts, or with layers for multi-token prediction, if not that of the others. */
+  readonly types?: { readonly experts?: string; readonly mtp?: string };
+  /** What the file may say that changes memory and that no rule reads, by its key. */
+  readonly refuses?: Readonly<Record<string, Asks>>;
 }
+
+const WINDOW = 'attention.sliding_window';
+const PATTERN = 'attention.sliding_window_pattern';
+
+/** Which layers have a window, and how large it is. */
+interface Windows {
+  /** Of so many layers one sees everything, if the file does not say it. Absent: the file lists the layers. */
+  readonly every?: number;
+  /** It is the first of them, not the last. */
+  readonly first?: true;
+  /** Where the file does not say it. */
+  readonly size?: number;
+  /** Without a size in the file all layers see everything. */
+  readonly optional?: true;
+}
+
+/** `llama-model.cpp:load_swa_pattern`, `llama-hparams.cpp:set_swa_pattern`. */
+function hasWindow(layer: number, metadata: Metadata, { every, first }: Windows): boolean {
+  const listed = metadata.list(PATTERN);
+  if (listed) return (listed[layer] ?? 0) !== 0;
+  if (every === undefined) throw metadata.fault(PATTERN, 'is missing');
+  const pattern = metadata.optionalWhole(PATTERN) ?? every;
+  return pattern === 0 || layer % pattern !== (first ? 0 : pattern - 1);
+}
+
+const sliding =
+  (windows: Windows): WindowOf =>
+  (layer, metadata) => {
+    const size = metadata.has(WINDOW) ? metadata.optionalCount(WINDOW) : windows.size;
+    if (size === undefined && windows.optional) return undefined;
+    return hasWindow(layer, metadata, windows)
+      ? { kind: 'sliding', window: size ?? metadata.count(WINDOW) }
+      : undefined;
+  };
+
+/** Only layers with a window see positions by rotation. */
+const onlyWindowsTurn = (window: WindowOf): GgufFamily => ({
+  window,
+  rotates: (layer, metadata) => window(layer, metadata) !== undefined,
+});
 
 /** Chunked layers of Llama 4, whatever the file says: `src/models/llama4.cpp:load_arch_hparams`. */
 const LLAMA4_CHUNK = 8192;
-/** Every fourth layer of Llama 4 sees everything and no positions. */
+/** Every fourth layer of Llama 4 sees no positions, and everything where the file does not say another. */
 const LLAMA4_PATTERN = 4;
 
-/** An explicit window of 0 turns the chunks off, and with them the layers without positions. */
-const hasChunks = (metadata: Metadata): boolean =>
-  !metadata.has('attention.sliding_window') ||
-  metadata.optionalCount('attention.sliding_window') !== undefined;
+/** An explicit window of 0 turns the chunks off, and with them all layers without positions but the last. */
+const hasChunks: Asks = (metadata) => metadata.optionalWhole(WINDOW) !== 0;
 
-const isLastOf = (pattern: number, layer: number): boolean => layer % pattern === pattern - 1;
+/** Granite takes this key as the switch for rotation. */
+const saysRotation = (_: number, metadata: Metadata): boolean =>
+  metadata.optionalSwitch('rope.scaling.finetuned') ?? true;
 
-/** All but the last layer of every few see a window of the file's size: `llama-hparams.cpp:set_swa_pattern`. */
-const slidingExceptEvery =
-  (usual: number) =>
-  (layer: number, metadata: Metadata): Window | undefined => {
-    const window = metadata.optionalCount('attention.sliding_window');
-    if (window === undefined) return undefined;
-    const pattern = metadata.optionalCount('attention.sliding_window_pattern') ?? usual;
-    return isLastOf(pattern, layer) ? undefined : { kind: 'sliding', window };
-  };
+/** `src/models/baichuan.cpp`: the model of 13B, which 40 layers mean, has none. */
+const BAICHUAN_TURNS = 32;
+
+/** GLM 5.2 by its context, where the file does not list its indexers: `src/models/glm-dsa.cpp:load_arch_hparams`. */
+const GLM_52_TOKENS = 1_048_576;
+
+function glmIndexes(layer: number, metadata: Metadata): boolean {
+  const listed = metadata.list('attention.indexer.types');
+  if (listed) return (listed[layer] ?? 0) !== 0;
+  return metadata.count('context_length') < GLM_52_TOKENS || layer < 2 || (layer - 2) % 4 === 0;
+}
+
+const isMissing =
+  (key: string): Asks =>
+  (metadata) =>
+    metadata.optionalNumber(key) === undefined;
+
+const isThere =
+  (key: string): Asks =>
+  (metadata) =>
+    metadata.optionalNumber(key) !== undefined;
+
+/** Absent means the usual cap: `llama-hparams.h`. */
+const isOff =
+  (key: string): Asks =>
+  (metadata) =>
+    metadata.has(key) && metadata.optionalNumber(key) === undefined;
+
+const CAP = 'final_logit_softcapping';
+const TEMPERATURE = 'attention.temperature_scale';
+const SECTIONS = 'rope.dimension_sections';
+const DEEPSTACK = 'deepstack_mapping';
+
+/** Three places a token, for images: `llama-hparams.cpp:use_mrope`. */
+const hasSections: Asks = (metadata) => metadata.list(SECTIONS)?.slice(0, 2).every(Boolean) ?? false;
+
+/** Factors that are operations of the graph. */
+const FACTORS = {
+  embedding_scale: isMissing('embedding_scale'),
+  residual_scale: isMissing('residual_scale'),
+  logit_scale: isMissing('logit_scale'),
+};
+
+const GATING = 'expert_gating_func';
+/** `src/llama-hparams.h:llama_expert_gating_func_type`; 0 means the architecture's own. */
+const SIGMOIDS: readonly (number | undefined)[] = [undefined, 0, 2];
+
+/** Experts are chosen by a sigmoid. */
+const BY_SIGMOID = {
+  [GATING]: (metadata: Metadata) => !SIGMOIDS.includes(metadata.optionalWhole(GATING)),
+};
 
 /**
  * Every architecture of llama.cpp that is read from a file, under the engine's own name.
  * Source: llama.cpp v0.5.0 `src/models/<name>.cpp:load_arch_hparams`.
  */
 export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
-  llama: {},
+  llama: { types: { experts: 'mixtral' } },
   llama4: {
     window: (layer, metadata) =>
-      hasChunks(metadata) && !isLastOf(LLAMA4_PATTERN, layer)
+      hasChunks(metadata) && hasWindow(layer, metadata, { every: LLAMA4_PATTERN })
         ? { kind: 'chunked', window: LLAMA4_CHUNK }
         : undefined,
-    rotates: (layer, metadata) => !hasChunks(metadata) || !isLastOf(LLAMA4_PATTERN, layer),
+    rotates: (layer, metadata) =>
+      (layer + 1) % (hasChunks(metadata) ? LLAMA4_PATTERN : metadata.count('block_count')) !== 0,
   },
+  mistral3: {
+    refuses: {
+      [TEMPERATURE]: (metadata) =>
+        isThere(TEMPERATURE)(metadata) !== (metadata.optionalText('rope.scaling.type') === 'yarn'),
+    },
+  },
+  qwen: { saysBothWidths: true },
   qwen2: {},
+  qwen2vl: {},
+  qwen2moe: {},
   qwen3: {},
+  qwen3vl: { deepstack: true },
   qwen3moe: {},
+  qwen3vlmoe: { deepstack: true },
   qwen3next: {},
-  'gpt-oss': { activation: 'swigluoai', window: slidingExceptEvery(2) },
-  deepseek2: {},
-  glm4moe: {},
-  gemma3: { activation: 'gelu', window: slidingExceptEvery(6) },
-  'minimax-m2': {},
-  granitehybrid: {
-    // `granite-hybrid.cpp` takes this key as the switch for rotation.
-    rotates: (_, metadata) => metadata.optionalSwitch('rope.scaling.finetuned') ?? true,
+  qwen35: {},
+  qwen35moe: {},
+  'gpt-oss': { activation: 'swigluoai', window: sliding({ every: 2 }) },
+  deepseek2: { types: { mtp: 'glm4_moe_lite' }, refuses: { [TEMPERATURE]: isThere(TEMPERATURE) } },
+  deepseek32: { refuses: BY_SIGMOID },
+  'glm-dsa': { indexes: glmIndexes, refuses: BY_SIGMOID },
+  chatglm: {},
+  glm4: { refuses: { [SECTIONS]: hasSections } },
+  glm4moe: { refuses: { [SECTIONS]: hasSections, ...BY_SIGMOID } },
+  gemma: { activation: 'gelu' },
+  gemma2: {
+    activation: 'gelu',
+    window: sliding({ every: 2, size: 4096 }),
+    refuses: { [CAP]: isOff(CAP) },
+  },
+  gemma3: {
+    activation: 'gelu',
+    window: sliding({ every: 6, optional: true }),
+    refuses: { [CAP]: isThere(CAP) },
+  },
+  gemma4: {
+    activation: 'gelu',
+    window: sliding({}),
+    sharesKv: true,
+    tableSpares: true,
+    refuses: { [CAP]: isOff(CAP) },
+  },
+  phi3: {},
+  olmo2: { window: sliding({ every: 4, optional: true }) },
+  'command-r': { refuses: { logit_scale: isMissing('logit_scale') } },
+  cohere2: {
+    ...onlyWindowsTurn(sliding({ every: 4 })),
+    refuses: { logit_scale: isMissing('logit_scale') },
+  },
+  seed_oss: {},
+  ernie4_5: {},
+  'ernie4_5-moe': { trainsCorrection: true },
+  apertus: { activationParameters: 2 },
+  exaone: {},
+  'exaone-moe': { ...onlyWindowsTurn(sliding({ every: 4 })), refuses: BY_SIGMOID },
+  internlm2: {},
+  baichuan: { rotates: (_, metadata) => metadata.count('block_count') === BAICHUAN_TURNS },
+  'minimax-m2': { refuses: BY_SIGMOID },
+  granite: {
+    rotates: saysRotation,
+    refuses: { ...FACTORS, [DEEPSTACK]: (metadata) => metadata.has(DEEPSTACK) },
+  },
+  granitemoe: { refuses: FACTORS },
+  granitehybrid: { rotates: saysRotation, refuses: FACTORS },
+  olmoe: {},
+  'hunyuan-moe': {},
+  bailingmoe: {},
+  bailingmoe2: { trainsCorrection: true, refuses: BY_SIGMOID },
+  afmoe: {
+    ...onlyWindowsTurn(sliding({ every: 4 })),
+    trainsCorrection: true,
+    // Without windows the engine turns three of four layers nonetheless.
+    refuses: { ...BY_SIGMOID, [WINDOW]: isMissing(WINDOW) },
+  },
+  laguna: {
+    window: sliding({ every: 4, first: true, optional: true }),
+    trainsCorrection: true,
+    refuses: BY_SIGMOID,
   },
 };
