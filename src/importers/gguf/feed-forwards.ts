@@ -57,7 +57,9 @@ function moe(tensors: LayerTensors, layer: number, reading: Reading): FeedForwar
     ...groupsOf(reading),
     ...(tensors.has('ffn_gate_inp.bias') ? { bias: true } : {}),
     ...(tensors.has('ffn_gate_inp.scale') ? { routerScales: true } : {}),
-    ...(tensors.has('exp_probs_b.bias') ? { routerCorrection: family.trainsCorrection ? 'trained' : true } : {}),
+    ...(tensors.has('exp_probs_b.bias')
+      ? { routerCorrection: family.trainsCorrection ? 'trained' : true }
+      : {}),
     ...sharedOf(tensors),
   };
 }

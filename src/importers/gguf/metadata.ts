@@ -40,8 +40,7 @@ export function metadataOf({ name: file, metadata }: GgufHeader, architecture: s
     const value = get(key);
     if (value === undefined) return undefined;
     if (typeof value !== 'number') throw fault(key, `is ${kindOf(value)} and no number`);
-    if (!Number.isSafeInteger(value) || value < 0)
-      throw fault(key, `is ${value} and no whole number from 0`);
+    if (!Number.isSafeInteger(value) || value < 0) throw fault(key, `is ${value} and no whole number from 0`);
     return value;
   };
   const optionalCount = (key: string): number | undefined => optionalWhole(key) || undefined;

@@ -106,16 +106,16 @@ interface Found {
 }
 
 /** Which of several types alike a file was made of, it does not say: the first. */
-function typeOf({ family, types }: Found, { hasExperts, hasMtp }: Record<'hasExperts' | 'hasMtp', boolean>): string {
+function typeOf(
+  { family, types }: Found,
+  { hasExperts, hasMtp }: Record<'hasExperts' | 'hasMtp', boolean>,
+): string {
   const { experts, mtp } = family.types ?? {};
   const special = (hasExperts ? experts : undefined) ?? (hasMtp ? mtp : undefined);
   return types.find((type) => type === special) ?? types[0]!;
 }
 
-function architectureOf(
-  header: GgufHeader & { readonly ropeFactor?: number },
-  found: Found,
-): Architecture {
+function architectureOf(header: GgufHeader & { readonly ropeFactor?: number }, found: Found): Architecture {
   const { metadata, family } = found;
   const hiddenSize = metadata.count('embedding_length');
   const layerCount = metadata.count('block_count');

@@ -51,7 +51,11 @@ function scalingOf(reading: Reading, table: RopeFacts['table']): Scaling | undef
   const originalTokens = metadata.optionalCount('rope.scaling.original_context_length');
   if (table === 'longrope') {
     const tokens = metadata.count('context_length');
-    return { kind: table, factor: tokens / (originalTokens ?? tokens), ...(originalTokens ? { originalTokens } : {}) };
+    return {
+      kind: table,
+      factor: tokens / (originalTokens ?? tokens),
+      ...(originalTokens ? { originalTokens } : {}),
+    };
   }
   const kind = metadata.optionalText('rope.scaling.type');
   const factor = metadata.optionalNumber('rope.scaling.factor') ?? oldFactor(metadata);

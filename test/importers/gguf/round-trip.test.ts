@@ -1,0 +1,232 @@
+// Every planned architecture: a spec, the header that llama.cpp's converter would write of it, and what is read from that.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { FAMILIES } from '../../../src/core/engines/llama-cpp/families.js';
+import type { PreparedModel } from '../../../src/core/engines/llama-cpp/prepare.js';
+import { ggufTensors, keepsMtp } from '../../../src/core/engines/llama-cpp/tensors.js';
+import { type Steps, stackOf } from '../../../src/core/tensors/stack.js';
+import { memorySource } from '../../../src/importers/bytes-source.js';
+import { GGUF_FAMILIES } from '../../../src/importers/gguf/families.js';
+import { readGgufHeader } from '../../../src/importers/gguf/header.js';
+import { modelFromGguf } from '../../../src/importers/gguf/model.js';
+import { createPlanner } from '../../../src/planner.js';
+import type { Architecture, Block, Model } from '../../../src/schema/model.js';
+import { randomFrom } from '../../oracle/random.js';
+import { drawVariant } from '../../oracle/variants.js';
+import { refusal } from '../../refusal.js';
+import { writeGguf } from './gguf-writer.js';
+import { refused } from './refused.js';
+import { ggufOfSpec } from './spec-header.js';
+
+const MIX = 'Q4_K_M';
+const CARD = { gpu: 'rtx-4090', count: 1 };
+const folder = mkdtempSync(join(tmpdir(), 'llmspec-gguf-models-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const planner = createPlanner();
+const { catalog } = planner;
+const engine = catalog.engine(catalog.findEngine('llama.cpp')!);
+
+const fileOf = (name: string, suffix: string): string =>
+  join(folder, `${name.replace(/[^a-zA-Z0-9.]+/g, '-')}.${suffix}`);
+
+/** A spec as a file, to be asked for by its path. */
+function specFile(name: string, spec: Omit<Model, 'id'>): string {
+  const path = fileOf(name, 'json');
+  const { held: _, importNotes: __, checkpoint: ___, ...written } = spec;
+  writeFileSync(path, JSON.stringify(written));
+  return path;
+}
+
+const attention = { kind: 'full', heads: 16, kvHeads: 4, headDim: 128 } as const;
+const experts = { kind: 'moe', experts: 60, activeExperts: 4, intermediateSize: 1408 } as const;
+
+const toy = (
+  type: string,
+  blocks: Record<string, Block>,
+  more: Partial<Architecture>,
+): Omit<Model, 'id'> => ({
+  name: `A toy of ${type}`,
+  context: { native: 32768 },
+  architecture: {
+    type,
+    hiddenSize: 2048,
+    vocabSize: 50_000,
+    norm: { epsilon: 1e-6 },
+    rope: { theta: 10_000 },
+    blocks,
+    layers: [{ repeat: 8, pattern: [['attention', 'moe']] }],
+    ...more,
+  },
+  sources: [{ facts: ['architecture', 'context'], from: 'a test', date: '2026-11-26' }],
+});
+
+/** A model of the catalogue whose indexers choose some tokens. */
+function choosing(id: string): Omit<Model, 'id'> {
+  const { architecture, ...model } = catalog.model(catalog.findModel(id)!);
+  const blocks = Object.entries(architecture.blocks).map(([name, block]) => [
+    name,
+    block.kind === 'indexer' ? { ...block, chosenTokens: block.chosenTokens ?? 2048 } : block,
+  ]);
+  return { ...model, architecture: { ...architecture, blocks: Object.fromEntries(blocks) } };
+}
+
+/** Architectures that the catalogue has no model of which is planned. */
+const OTHERS: [string, string][] = [
+  [
+    'qwen2moe',
+    toy(
+      'qwen2_moe',
+      {
+        attention: { ...attention, bias: 'qkv' },
+        moe: { ...experts, shared: { intermediateSize: 5632, gate: true } },
+      },
+      {},
+    ),
+  ],
+  [
+    'bailingmoe2',
+    toy(
+      'bailing_moe_v2',
+      {
+        attention: { ...attention, qkNorm: 'head' },
+        dense: { kind: 'dense', intermediateSize: 9216 },
+        moe: {
+          ...experts,
+          experts: 64,
+          groups: { count: 8, active: 4 },
+          routerCorrection: 'trained',
+          shared: { intermediateSize: 1408 },
+        },
+      },
+      {
+        layers: [{ pattern: [['attention', 'dense']] }, { repeat: 8, pattern: [['attention', 'moe']] }],
+        mtp: { modules: 1, layer: ['attention', 'moe'] },
+      },
+    ),
+  ],
+  ['deepseek32', choosing('deepseek-v3.2')],
+  ['glm-dsa', choosing('glm-5.2')],
+  ['glm-dsa everywhere', choosing('glm-5')],
+].map(([name, spec]) => [name as string, specFile(name as string, spec as Omit<Model, 'id'>)]);
+
+/** The model in the engine; `undefined` where it is refused by name. */
+async function preparedOf(model: string, quant = MIX): Promise<PreparedModel | undefined> {
+  try {
+    return (await planner.ask({ model, quant })).prepared.forEngine;
+  } catch (error) {
+    await refused(Promise.reject(error)).then(({ code }) => expect(code).toBe('not-understood'));
+    return undefined;
+  }
+}
+
+interface Known {
+  readonly name: string;
+  readonly model: string;
+  readonly prepared: PreparedModel;
+}
+
+const asked = [...catalog.models.map(({ id }) => [id, id] as const), ...OTHERS];
+const known: Known[] = (
+  await Promise.all(asked.map(async ([name, model]) => ({ name, model, prepared: await preparedOf(model) })))
+).flatMap(({ prepared, ...names }) => (prepared ? [{ ...names, prepared }] : []));
+const isRead = ({ prepared }: Known): boolean => Object.hasOwn(GGUF_FAMILIES, prepared.architectureName);
+const read = known.filter(isRead).map((one) => [one.name, one.prepared.architectureName, one] as const);
+const unread = new Set(known.filter((one) => !isRead(one)).map((one) => one.prepared.architectureName));
+
+const readBack = async (prepared: PreparedModel) =>
+  modelFromGguf(await readGgufHeader(memorySource('model.gguf', writeGguf(ggufOfSpec(prepared)).header)), {
+    from: 'model.gguf',
+    date: '2026-11-26',
+    architectures: engine.architectures,
+  });
+
+/** Where no layer turns, none needs to say it. */
+const saying = (stack: readonly Steps[], turns: boolean) =>
+  turns
+    ? stack
+    : stack.map((steps) => steps.map((step) => step.map((block) => ({ ...block, rope: undefined }))));
+
+/** A file has no tables of what a token may be beside text, and its extrapolation of positions is not in it. */
+const facts = ({ rope, ...architecture }: Architecture, kept: boolean) => ({
+  stack: saying(stackOf(architecture), rope !== undefined),
+  hiddenSize: architecture.hiddenSize,
+  vocabSize: architecture.vocabSize - (architecture.paddingRows ?? 0),
+  tiedEmbeddings: architecture.tiedEmbeddings,
+  activation: architecture.activation,
+  norm: architecture.norm,
+  layerEmbedding: architecture.layerEmbedding,
+  rope: rope && [rope.theta, rope.dim, rope.scaling?.kind === 'dynamic' ? undefined : rope.scaling?.kind],
+  modules: kept ? architecture.mtp?.modules : undefined,
+});
+
+async function expectSameSpec(prepared: PreparedModel): Promise<void> {
+  const { model, architectureName } = prepared;
+  const family = FAMILIES[architectureName]!;
+  const { architecture, context, name } = await readBack(prepared);
+  if ('sameAs' in architecture) throw new Error('a file has a geometry of its own');
+  const kept = keepsMtp(model.architecture, family);
+  expect(facts(architecture, true)).toEqual(facts(model.architecture, kept));
+  const shapes = (one: Architecture) => ggufTensors(one, family).map(({ name: tensor, ne }) => [tensor, ne]);
+  expect(shapes(architecture)).toEqual(shapes(model.architecture));
+  expect(engine.architectures[architecture.type]).toBe(architectureName);
+  expect({ context, name }).toEqual({ context: { native: model.context.native }, name: model.name });
+}
+
+/** Weights by type, cache and compute buffers, on a card and the host. */
+async function expectSamePlan(name: string, model: string, quant: string): Promise<void> {
+  const { prepared } = (await planner.ask({ model, quant })) as { prepared: { forEngine: PreparedModel } };
+  const file = fileOf(name, 'gguf');
+  writeFileSync(file, writeGguf(ggufOfSpec(prepared.forEngine)).header);
+  const request = { devices: [CARD], contextTokens: 4096, sequences: 2, allowContextOverflow: true };
+  const ofSpec = await planner.plan({ ...request, model, quant });
+  const ofFile = await planner.plan({ ...request, model: file });
+  expect(ofFile.memory).toEqual(ofSpec.memory);
+}
+
+describe('what a spec would be as a file, read again', () => {
+  test.each(read)('%s (%s)', async (name, _, { model, prepared }) => {
+    await expectSameSpec(prepared);
+    await expectSamePlan(name, model, MIX);
+  });
+
+  test('is every architecture that is read', () => {
+    expect(new Set(read.map(([, architectureName]) => architectureName))).toEqual(
+      new Set(Object.keys(GGUF_FAMILIES)),
+    );
+  });
+
+  test.each([...unread])('but %s, which is refused by its name', async (architectureName) => {
+    const bare = writeGguf({ metadata: { 'general.architecture': architectureName } }).header;
+    const header = await readGgufHeader(memorySource('model.gguf', bare));
+    const origin = { from: 'model.gguf', date: '2026-11-26', architectures: engine.architectures };
+    expect(() => modelFromGguf(header, origin)).toThrow(refusal('not-understood'));
+  });
+});
+
+describe('models that nobody made, as files', () => {
+  const random = randomFrom(11);
+  const onePerArchitecture = new Map(read.map(([, architectureName, one]) => [architectureName, one]));
+
+  test.each([...onePerArchitecture])('a variant of %s', async (architectureName, { prepared }) => {
+    const name = `variant-${architectureName}`;
+    const model = specFile(name, drawVariant(random, prepared.model));
+    const variant = await preparedOf(model, 'F16');
+    if (!variant) return;
+    await expectSameSpec(variant);
+    await expectSamePlan(name, model, 'F16');
+  });
+});
+
+test.each([
+  ['llama-3.1-8b', 'llama'],
+  ['mixtral-8x7b', 'mixtral'],
+  ['deepseek-v3', 'deepseek_v3'],
+  ['glm-4.7-flash', 'glm4_moe_lite'],
+  ['gemma-4-26b-a4b', 'gemma4'],
+])('%s is told by its experts or its layers for multi-token prediction: %s', async (id, type) => {
+  const { architecture } = await readBack((await preparedOf(id))!);
+  expect(architecture).toMatchObject({ type });
+});
