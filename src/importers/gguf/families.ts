@@ -32,8 +32,10 @@ export interface GgufFamily {
   readonly saysBothWidths?: true;
   /** The correction of the choice of experts is trained. */
   readonly trainsCorrection?: true;
-  /** The `model_type` of those with experts, or with layers for multi-token prediction, if not that of the others. */
-  readonly types?: { readonly experts?: string; readonly mtp?: string };
+  /** The `model_type` of those with experts, if not that of the others. */
+  readonly typeWithExperts?: string;
+  /** The file may have layers for multi-token prediction: the loader skips them. */
+  readonly skipsMtp?: true;
   /** What the file may say that changes memory and that no rule reads, by its key. */
   readonly refuses?: Readonly<Record<string, Asks>>;
 }
@@ -147,7 +149,7 @@ const BY_SIGMOID = {
  * Source: llama.cpp v0.5.0 `src/models/<name>.cpp:load_arch_hparams`.
  */
 export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
-  llama: { types: { experts: 'mixtral' } },
+  llama: { typeWithExperts: 'mixtral' },
   llama4: {
     window: (layer, metadata) =>
       hasChunks(metadata) && hasWindow(layer, metadata, { every: LLAMA4_PATTERN })
@@ -170,16 +172,16 @@ export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
   qwen3vl: { deepstack: true },
   qwen3moe: {},
   qwen3vlmoe: { deepstack: true },
-  qwen3next: {},
-  qwen35: {},
-  qwen35moe: {},
+  qwen3next: { skipsMtp: true },
+  qwen35: { skipsMtp: true },
+  qwen35moe: { skipsMtp: true },
   'gpt-oss': { activation: 'swigluoai', window: sliding({ every: 2 }) },
-  deepseek2: { types: { mtp: 'glm4_moe_lite' }, refuses: { [TEMPERATURE]: isThere(TEMPERATURE) } },
-  deepseek32: { refuses: BY_SIGMOID },
-  'glm-dsa': { indexes: glmIndexes, refuses: BY_SIGMOID },
+  deepseek2: { skipsMtp: true, refuses: { [TEMPERATURE]: isThere(TEMPERATURE) } },
+  deepseek32: { skipsMtp: true, refuses: BY_SIGMOID },
+  'glm-dsa': { skipsMtp: true, indexes: glmIndexes, refuses: BY_SIGMOID },
   chatglm: {},
   glm4: { refuses: { [SECTIONS]: hasSections } },
-  glm4moe: { refuses: { [SECTIONS]: hasSections, ...BY_SIGMOID } },
+  glm4moe: { skipsMtp: true, refuses: { [SECTIONS]: hasSections, ...BY_SIGMOID } },
   gemma: { activation: 'gelu' },
   gemma2: {
     activation: 'gelu',
@@ -210,7 +212,7 @@ export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
   'ernie4_5-moe': { trainsCorrection: true },
   apertus: { activationParameters: 2 },
   exaone: {},
-  'exaone-moe': { ...onlyWindowsTurn(sliding({ every: 4 })), refuses: BY_SIGMOID },
+  'exaone-moe': { skipsMtp: true, ...onlyWindowsTurn(sliding({ every: 4 })), refuses: BY_SIGMOID },
   internlm2: {},
   baichuan: { rotates: (_, metadata) => metadata.count('block_count') === BAICHUAN_TURNS },
   'minimax-m2': { refuses: BY_SIGMOID },
@@ -223,7 +225,7 @@ export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
   olmoe: {},
   'hunyuan-moe': {},
   bailingmoe: {},
-  bailingmoe2: { trainsCorrection: true, refuses: BY_SIGMOID },
+  bailingmoe2: { skipsMtp: true, trainsCorrection: true, refuses: BY_SIGMOID },
   afmoe: {
     ...onlyWindowsTurn(sliding({ every: 4 })),
     trainsCorrection: true,

@@ -106,13 +106,9 @@ interface Found {
 }
 
 /** Which of several types alike a file was made of, it does not say: the first. */
-function typeOf(
-  { family, types }: Found,
-  { hasExperts, hasMtp }: Record<'hasExperts' | 'hasMtp', boolean>,
-): string {
-  const { experts, mtp } = family.types ?? {};
-  const special = (hasExperts ? experts : undefined) ?? (hasMtp ? mtp : undefined);
-  return types.find((type) => type === special) ?? types[0]!;
+function typeOf({ family, types }: Found, hasExperts: boolean): string {
+  const withExperts = hasExperts && types.find((type) => type === family.typeWithExperts);
+  return withExperts || types[0]!;
 }
 
 function architectureOf(header: GgufHeader & { readonly ropeFactor?: number }, found: Found): Architecture {
@@ -128,6 +124,7 @@ function architectureOf(header: GgufHeader & { readonly ropeFactor?: number }, f
   const { outside, layers } = sortTensors(header, { layerCount, modules });
   const read = layers.map((tensors, layer) => stepsOf(tensors, layer, reading));
   const blocks = read.flat(2);
+  const hasExperts = blocks.some(({ kind }) => kind === 'moe');
   const stack = writeStack(read.slice(0, stackLayers), read.slice(stackLayers, stackLayers + 1));
   const rope = ropeOf(reading, {
     table: tableOf(outside, family),
@@ -136,7 +133,7 @@ function architectureOf(header: GgufHeader & { readonly ropeFactor?: number }, f
   });
   const deepstackLayers = family.deepstack ? metadata.optionalCount('n_deepstack_layers') : undefined;
   return {
-    type: typeOf(found, { hasExperts: blocks.some(({ kind }) => kind === 'moe'), hasMtp: modules > 0 }),
+    type: typeOf(found, hasExperts),
     hiddenSize,
     vocabSize: vocabSizeOf(outside, hiddenSize, metadata),
     ...(outside.has('output.weight') ? {} : { tiedEmbeddings: true }),
@@ -155,14 +152,17 @@ function architectureOf(header: GgufHeader & { readonly ropeFactor?: number }, f
 function refuseStrange(reading: Reading): void {
   const { metadata, family } = reading;
   const strange = Object.entries({ ...NEVER_READ, ...family.refuses }).find(([, isStrange]) =>
-    isStrange(metadata),
+    isStrange(metadata, family),
   );
   if (strange) throw notUnderstood(reading, `the key ${strange[0]}`);
 }
 
-/** What no rule reads in any architecture: a model that looks ahead has no cache. */
-const NEVER_READ: NonNullable<GgufFamily['refuses']> = {
+/** What no rule reads in any architecture. */
+const NEVER_READ: Readonly<Record<string, (metadata: Metadata, family: GgufFamily) => boolean>> = {
+  // A model that looks ahead has no cache.
   'attention.causal': (metadata) => metadata.optionalSwitch('attention.causal') === false,
+  nextn_predict_layers: (metadata, { skipsMtp }) =>
+    metadata.optionalCount('nextn_predict_layers') !== undefined && !skipsMtp,
 };
 
 const isFeedForward = (block: Block): block is FeedForward => block.kind === 'dense' || block.kind === 'moe';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { FAMILIES } from '../../../src/core/engines/llama-cpp/families.js';
+import { FAMILIES, type Family } from '../../../src/core/engines/llama-cpp/families.js';
 import type { PreparedModel } from '../../../src/core/engines/llama-cpp/prepare.js';
 import { ggufTensors, keepsMtp } from '../../../src/core/engines/llama-cpp/tensors.js';
 import { type Steps, stackOf } from '../../../src/core/tensors/stack.js';
@@ -16,7 +16,7 @@ import type { Architecture, Block, Model } from '../../../src/schema/model.js';
 import { randomFrom } from '../../oracle/random.js';
 import { drawVariant } from '../../oracle/variants.js';
 import { refusal } from '../../refusal.js';
-import { writeGguf } from './gguf-writer.js';
+import { type WrittenGguf, writeGguf } from './gguf-writer.js';
 import { refused } from './refused.js';
 import { ggufOfSpec } from './spec-header.js';
 
@@ -169,8 +169,9 @@ async function expectSameSpec(prepared: PreparedModel): Promise<void> {
   if ('sameAs' in architecture) throw new Error('a file has a geometry of its own');
   const kept = keepsMtp(model.architecture, family);
   expect(facts(architecture, true)).toEqual(facts(model.architecture, kept));
-  const shapes = (one: Architecture) => ggufTensors(one, family).map(({ name: tensor, ne }) => [tensor, ne]);
-  expect(shapes(architecture)).toEqual(shapes(model.architecture));
+  const shapes = (one: Architecture, how: Family) =>
+    ggufTensors(one, how).map(({ name: tensor, ne }) => [tensor, ne]);
+  expect(shapes(architecture, { ...family, keepsMtp: true })).toEqual(shapes(model.architecture, family));
   expect(engine.architectures[architecture.type]).toBe(architectureName);
   expect({ context, name }).toEqual({ context: { native: model.context.native }, name: model.name });
 }
@@ -223,10 +224,41 @@ describe('models that nobody made, as files', () => {
 test.each([
   ['llama-3.1-8b', 'llama'],
   ['mixtral-8x7b', 'mixtral'],
-  ['deepseek-v3', 'deepseek_v3'],
-  ['glm-4.7-flash', 'glm4_moe_lite'],
   ['gemma-4-26b-a4b', 'gemma4'],
-])('%s is told by its experts or its layers for multi-token prediction: %s', async (id, type) => {
+])('%s is told by its experts: %s', async (id, type) => {
   const { architecture } = await readBack((await preparedOf(id))!);
   expect(architecture).toMatchObject({ type });
+});
+
+describe('layers for multi-token prediction', () => {
+  const held = async (written: WrittenGguf) => {
+    const path = fileOf('mtp', 'gguf');
+    writeFileSync(path, writeGguf(written).header);
+    return (await createPlanner(catalog).ask({ model: path })).prepared.forEngine;
+  };
+
+  test.each([
+    ['glm-4.7-flash', 'of which the converter keeps them', 1],
+    ['deepseek-v3', 'of which it drops them', 0],
+    ['qwen3-next-80b-a3b', 'of which it may keep them', 0],
+  ])('%s, %s', async (id, _, modules) => {
+    const { layers, layersAll } = await held(ggufOfSpec((await preparedOf(id))!));
+    expect(layersAll - layers).toBe(modules);
+  });
+
+  test('are in the plan of a file that has them, whatever the catalogue says of its like', async () => {
+    const prepared = (await preparedOf('qwen3-next-80b-a3b'))!;
+    const { metadata } = ggufOfSpec(prepared);
+    const { layers, layersAll } = await held({
+      metadata: { ...metadata, 'qwen3next.block_count': 49, 'qwen3next.nextn_predict_layers': 1 },
+      tensors: ggufTensors(prepared.model.architecture, { ...FAMILIES.qwen3next!, keepsMtp: true }),
+    });
+    expect([layers, layersAll]).toEqual([48, 49]);
+  });
+
+  test('that lie in a file of their own are refused', async () => {
+    const { tensors = [], ...whole } = ggufOfSpec((await preparedOf('glm-4.7-flash'))!);
+    const trunk = held({ ...whole, tensors: tensors.filter(({ name }) => !name.startsWith('blk.47.')) });
+    expect(JSON.stringify(await refused(trunk))).toMatch(/without its layers for multi-token/);
+  });
 });

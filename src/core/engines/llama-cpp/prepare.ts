@@ -115,7 +115,7 @@ export function prepare(
   refuseUnknown(model.architecture, family);
   const architecture = asLoaded(model.architecture, family);
   const stack = stackOf(architecture);
-  const layout = ggufLayout(architecture, family);
+  const layout = ggufLayout(architecture, quant.kind === 'gguf-file' ? asHeld(family) : family);
   const layersAll = layout.layers.length + layout.skipped.length;
   const file = sizedFile(layout, quant, mixContext(architecture, family, layersAll, imatrix));
   if (quant.kind === 'gguf-file') refuseMore(quant, file);
@@ -147,6 +147,9 @@ export function prepare(
     tensorTypes: countTypes(file.counts),
   };
 }
+
+/** What is read from a file has those layers for multi-token prediction that the file has. */
+const asHeld = (family: Family): Family => ({ ...family, keepsMtp: true });
 
 /** A tensor with its type. One value serves every equal tensor of the same type. */
 interface Sized extends GgufPiece, OutsideTensor {
