@@ -36,6 +36,8 @@ export interface GgufFamily {
   readonly typeWithExperts?: string;
   /** The file may have layers for multi-token prediction: the loader skips them. */
   readonly skipsMtp?: true;
+  /** Gate and up of experts may be one matrix. */
+  readonly fusesExperts?: true;
   /** What the file may say that changes memory and that no rule reads, by its key. */
   readonly refuses?: Readonly<Record<string, Asks>>;
 }
@@ -172,11 +174,11 @@ export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
   qwen3vl: { deepstack: true },
   qwen3moe: {},
   qwen3vlmoe: { deepstack: true },
-  qwen3next: { skipsMtp: true },
+  qwen3next: { skipsMtp: true, fusesExperts: true },
   qwen35: { skipsMtp: true },
-  qwen35moe: { skipsMtp: true },
+  qwen35moe: { skipsMtp: true, fusesExperts: true },
   'gpt-oss': { activation: 'swigluoai', window: sliding({ every: 2 }) },
-  deepseek2: { skipsMtp: true, refuses: { [TEMPERATURE]: isThere(TEMPERATURE) } },
+  deepseek2: { skipsMtp: true, fusesExperts: true, refuses: { [TEMPERATURE]: isThere(TEMPERATURE) } },
   deepseek32: { skipsMtp: true, refuses: BY_SIGMOID },
   'glm-dsa': { skipsMtp: true, indexes: glmIndexes, refuses: BY_SIGMOID },
   chatglm: {},
@@ -198,6 +200,7 @@ export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
     window: sliding({}),
     sharesKv: true,
     tableSpares: true,
+    fusesExperts: true,
     refuses: { [CAP]: isOff(CAP) },
   },
   phi3: {},

@@ -47,13 +47,15 @@ function moe(tensors: LayerTensors, layer: number, reading: Reading): FeedForwar
     throw metadata.fault('expert_count', `is ${experts} where layer ${layer} has ${stacked ?? 1}`);
   const activeExperts = metadata.perLayer('expert_used_count', layerCount)?.[layer];
   if (!activeExperts) throw metadata.fault('expert_used_count', `gives layer ${layer} no experts`);
-  const isGated = tensors.has('ffn_gate_exps.weight') || tensors.has('ffn_gate_up_exps.weight');
+  const isFused = tensors.has('ffn_gate_up_exps.weight');
+  if (isFused && !family.fusesExperts)
+    throw notUnderstood(reading, `gate and up of experts as one matrix in layer ${layer}`);
   return {
     kind: 'moe',
     experts,
     activeExperts,
     intermediateSize,
-    ...(isGated ? {} : { gate: false }),
+    ...(isFused || tensors.has('ffn_gate_exps.weight') ? {} : { gate: false }),
     ...groupsOf(reading),
     ...(tensors.has('ffn_gate_inp.bias') ? { bias: true } : {}),
     ...(tensors.has('ffn_gate_inp.scale') ? { routerScales: true } : {}),

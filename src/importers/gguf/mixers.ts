@@ -53,7 +53,9 @@ function attention(place: Place): Mixer {
   const { heads, kvHeads } = headsOf(place);
   const window = family.window?.(layer, metadata);
   const { headDim, valueDim } = headDimsOf(place, heads, window !== undefined);
+  const norm = queryNorm(place, heads, headDim);
   const gate = outputGate(place, heads, headDim);
+  refuseFused(place, norm === 'width' || gate === true);
   const rotates = family.rotates?.(layer, metadata) ?? true;
   const ownKv = stackLayers - (family.sharesKv ? (metadata.optionalCount(SHARED_KV) ?? 0) : 0);
   return {
@@ -65,7 +67,7 @@ function attention(place: Place): Mixer {
     ...(tensors.has('attn_k.weight') && !tensors.has('attn_v.weight') ? { valueIsKey: true } : {}),
     ...(layer >= ownKv && layer < stackLayers ? { sharedKv: true } : {}),
     ...biasOf(tensors),
-    ...queryNorm(place, heads, headDim),
+    ...(norm ? { qkNorm: norm } : {}),
     ...(tensors.has('attn_sinks.weight') ? { sinks: true } : {}),
     ...(gate ? { outputGate: gate } : {}),
     ...(rotates ? {} : { rope: false }),
@@ -112,11 +114,22 @@ function outputGate(place: Place, heads: number, headDim: number): true | 'head'
   throw notUnderstood(place, `a gate of ${rows} for queries of ${heads} x ${headDim}`);
 }
 
-function queryNorm(place: Place, heads: number, headDim: number): { qkNorm?: 'head' | 'width' } {
+/**
+ * Queries, keys and values as one matrix: every loader has it, but not every graph is known with it.
+ *
+ * @throws InputError `not-understood`
+ */
+function refuseFused(place: Place, isWide: boolean): void {
+  const { tensors, family, layer } = place;
+  if (tensors.has('attn_qkv.weight') && (isWide || family.sharesKv))
+    throw notUnderstood(place, `queries, keys and values as one matrix in layer ${layer}`);
+}
+
+function queryNorm(place: Place, heads: number, headDim: number): 'head' | 'width' | undefined {
   const length = place.tensors.get('attn_q_norm.weight')?.[0];
-  if (length === undefined) return {};
-  if (length === headDim) return { qkNorm: 'head' };
-  if (length === heads * headDim) return { qkNorm: 'width' };
+  if (length === undefined) return undefined;
+  if (length === headDim) return 'head';
+  if (length === heads * headDim) return 'width';
   throw notUnderstood(place, `a norm of ${length} for queries of ${heads} x ${headDim}`);
 }
 

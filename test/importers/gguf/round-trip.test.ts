@@ -262,3 +262,39 @@ describe('layers for multi-token prediction', () => {
     expect(JSON.stringify(await refused(trunk))).toMatch(/without its layers for multi-token/);
   });
 });
+
+describe('matrices that the converter was asked to join', () => {
+  const fusedFile = async (id: string, fused: NonNullable<Family['fused']>) => {
+    const prepared = (await preparedOf(id, 'F16'))!;
+    const { metadata = {} } = ggufOfSpec(prepared);
+    const family = { ...FAMILIES[prepared.architectureName]!, fused };
+    const tensors = ggufTensors(prepared.model.architecture, family);
+    const path = fileOf(`${id}-joined`, 'gguf');
+    writeFileSync(path, writeGguf({ metadata, tensors }).header);
+    const { model, prepared: ofFile } = await planner.ask({ model: path });
+    return { model, layers: ofFile.forEngine.layers };
+  };
+
+  test.each([
+    ['llama-3.2-1b', ['qkv'], 'blk.0.attn_qkv.weight'],
+    ['qwen2.5-0.5b', ['qkv'], 'blk.0.attn_qkv.bias'],
+    ['deepseek-v3', ['expertsGateUp'], 'blk.3.ffn_gate_up_exps.weight'],
+  ] as const)('%s with %s', async (id, fused, name) => {
+    const { model, layers } = await fusedFile(id, fused);
+    expect(model.held?.tensors.has(name)).toBe(true);
+    expect(stackOf(model.architecture)).toEqual(stackOf((await preparedOf(id))!.model.architecture));
+    expect(layers).toBe(stackOf(model.architecture).length);
+  });
+
+  test.each([
+    ['olmo-2-1124-7b', ['qkv'], /queries, keys and values as one matrix/],
+    ['qwen3.5-0.8b', ['qkv'], /outputGate, which is missing/],
+    ['qwen3-30b-a3b', ['expertsGateUp'], /gate and up of experts as one matrix/],
+  ] as const)('%s with %s is refused: no rule says its graph', async (id, fused, words) => {
+    const error = await refused(fusedFile(id, fused));
+    expect([error.code, JSON.stringify(error.args)]).toEqual([
+      'not-understood',
+      expect.stringMatching(words),
+    ]);
+  });
+});

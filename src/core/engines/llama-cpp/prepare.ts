@@ -8,6 +8,7 @@ import type { Role } from '../../tensors/index.js';
 import { type Steps, stackOf } from '../../tensors/stack.js';
 import type { Programs } from './compute-replay/index.js';
 import { FAMILIES, type Family } from './families.js';
+import { asHeld } from './held.js';
 import { refuseUnknown } from './known-blocks.js';
 import { type LawShape, lawShapeOf } from './law-shape.js';
 import { asLoaded } from './loaded.js';
@@ -115,7 +116,7 @@ export function prepare(
   refuseUnknown(model.architecture, family);
   const architecture = asLoaded(model.architecture, family);
   const stack = stackOf(architecture);
-  const layout = ggufLayout(architecture, quant.kind === 'gguf-file' ? asHeld(family) : family);
+  const layout = ggufLayout(architecture, quant.kind === 'gguf-file' ? asHeld(family, quant) : family);
   const layersAll = layout.layers.length + layout.skipped.length;
   const file = sizedFile(layout, quant, mixContext(architecture, family, layersAll, imatrix));
   if (quant.kind === 'gguf-file') refuseMore(quant, file);
@@ -147,9 +148,6 @@ export function prepare(
     tensorTypes: countTypes(file.counts),
   };
 }
-
-/** What is read from a file has those layers for multi-token prediction that the file has. */
-const asHeld = (family: Family): Family => ({ ...family, keepsMtp: true });
 
 /** A tensor with its type. One value serves every equal tensor of the same type. */
 interface Sized extends GgufPiece, OutsideTensor {
