@@ -1,14 +1,7 @@
 import type { Architecture } from '../../schema/model.js';
 import type { Metadata } from './metadata.js';
+import { hasWindow, sliding, WINDOW, type WindowOf } from './windows.js';
 
-/** What one layer of attention sees, where it does not see everything. */
-export interface Window {
-  readonly kind: 'sliding' | 'chunked';
-  readonly window: number;
-}
-
-/** The window of a layer; `undefined`: it sees everything. */
-type WindowOf = (layer: number, metadata: Metadata) => Window | undefined;
 type Asks = (metadata: Metadata) => boolean;
 
 /** What the file of an architecture leaves unsaid, because llama.cpp has it in its code. */
@@ -41,40 +34,6 @@ export interface GgufFamily {
   /** What the file may say that changes memory and that no rule reads, by its key. */
   readonly refuses?: Readonly<Record<string, Asks>>;
 }
-
-const WINDOW = 'attention.sliding_window';
-const PATTERN = 'attention.sliding_window_pattern';
-
-/** Which layers have a window, and how large it is. */
-interface Windows {
-  /** Of so many layers one sees everything, if the file does not say it. Absent: the file lists the layers. */
-  readonly every?: number;
-  /** It is the first of them, not the last. */
-  readonly first?: true;
-  /** Where the file does not say it. */
-  readonly size?: number;
-  /** Without a size in the file all layers see everything. */
-  readonly optional?: true;
-}
-
-/** `llama-model.cpp:load_swa_pattern`, `llama-hparams.cpp:set_swa_pattern`. */
-function hasWindow(layer: number, metadata: Metadata, { every, first }: Windows): boolean {
-  const listed = metadata.list(PATTERN);
-  if (listed) return (listed[layer] ?? 0) !== 0;
-  if (every === undefined) throw metadata.fault(PATTERN, 'is missing');
-  const pattern = metadata.optionalWhole(PATTERN) ?? every;
-  return pattern === 0 || layer % pattern !== (first ? 0 : pattern - 1);
-}
-
-const sliding =
-  (windows: Windows): WindowOf =>
-  (layer, metadata) => {
-    const size = metadata.has(WINDOW) ? metadata.optionalCount(WINDOW) : windows.size;
-    if (size === undefined && windows.optional) return undefined;
-    return hasWindow(layer, metadata, windows)
-      ? { kind: 'sliding', window: size ?? metadata.count(WINDOW) }
-      : undefined;
-  };
 
 /** Only layers with a window see positions by rotation. */
 const onlyWindowsTurn = (window: WindowOf): GgufFamily => ({
@@ -128,7 +87,10 @@ const SECTIONS = 'rope.dimension_sections';
 const DEEPSTACK = 'deepstack_mapping';
 
 /** Three places a token, for images: `llama-hparams.cpp:use_mrope`. */
-const hasSections: Asks = (metadata) => metadata.list(SECTIONS)?.slice(0, 2).every(Boolean) ?? false;
+const hasSections: Asks = (metadata) => {
+  const [time = 0, height = 0] = metadata.list(SECTIONS) ?? [];
+  return time > 0 && height > 0;
+};
 
 /** Factors that are operations of the graph. */
 const FACTORS = {

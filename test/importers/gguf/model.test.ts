@@ -75,6 +75,9 @@ const LLAMA = {
   'llama.attention.head_count_kv': 2,
 };
 
+/** Granite's, without which its graph is another. */
+const FACTORS = { embedding_scale: 12, residual_scale: 0.2, logit_scale: 16 };
+
 const layer = (index: number, { heads = 4, kvHeads = 2, width = 128 } = {}): WrittenTensor[] =>
   [
     { name: 'attn_norm.weight', ne: [64] },
@@ -186,6 +189,85 @@ describe('windows', () => {
       tensors: [...OUTSIDE, ...layer(0), ...layer(1)],
     });
     expect(stackOf(architecture).map((steps) => steps.flat()[0]!.kind)).toEqual(kinds);
+  });
+});
+
+describe('the window of each layer', () => {
+  const headerAs = (architecture: string, keys: Record<string, Written>, layers = 4): WrittenGguf => ({
+    metadata: {
+      ...renamed({ ...LLAMA, 'llama.block_count': layers }, architecture),
+      ...renamed(
+        Object.fromEntries(Object.entries(keys).map(([key, value]) => [`llama.${key}`, value])),
+        architecture,
+      ),
+      'general.architecture': architecture,
+    },
+    tensors: [...OUTSIDE, ...Array.from({ length: layers }, (_, index) => layer(index)).flat()],
+  });
+  const WINDOW = 'attention.sliding_window';
+  const PATTERN = 'attention.sliding_window_pattern';
+  const listed = (...value: number[]): Written => ({ type: 9, itemType: 7, value });
+
+  test.each<[string, Record<string, Written>, string]>([
+    ['gemma2', {}, '4096 - 4096 -'],
+    ['gemma2', { [WINDOW]: 64 }, '64 - 64 -'],
+    ['gpt-oss', { [WINDOW]: 64 }, '64 - 64 -'],
+    ['gpt-oss', { [WINDOW]: 64, [PATTERN]: 0 }, '64 64 64 64'],
+    ['gemma3', { [WINDOW]: 64, [PATTERN]: 1 }, '- - - -'],
+    ['gemma4', { [WINDOW]: 64, [PATTERN]: listed(0, 1, 1, 0) }, '- 64 64 -'],
+    ['olmo2', {}, '- - - -'],
+    ['olmo2', { [WINDOW]: 64 }, '64 64 64 -'],
+    ['olmo2', { [WINDOW]: 64, [PATTERN]: listed(1, 0) }, '64 - - -'],
+    ['laguna', { [WINDOW]: 64 }, '- 64 64 64'],
+    ['laguna', { [WINDOW]: 0 }, '- - - -'],
+    ['cohere2', { [WINDOW]: 64, logit_scale: 1 }, '64 64 64 -'],
+    ['exaone-moe', { [WINDOW]: 64 }, '64 64 64 -'],
+    ['llama4', { [WINDOW]: 64 }, '8192 8192 8192 -'],
+    ['llama4', { [WINDOW]: 0 }, '- - - -'],
+    // Which these engines read nowhere.
+    ['qwen3', { [WINDOW]: 64 }, '- - - -'],
+    ['phi3', { [WINDOW]: 64 }, '- - - -'],
+  ])('of %s with %j: %s', async (architecture, keys, windows) => {
+    const spec = await specOf(headerAs(architecture, keys));
+    const blocks = stackOf(spec.architecture).map((steps) => steps.flat()[0]!);
+    expect(blocks.map((block) => ('window' in block ? block.window : '-')).join(' ')).toBe(windows);
+  });
+
+  test.each([
+    ['cohere2', { [WINDOW]: 64, logit_scale: 1 }, 'turns turns turns -'],
+    ['exaone-moe', { [WINDOW]: 64 }, 'turns turns turns -'],
+    ['afmoe', { [WINDOW]: 64 }, 'turns turns turns -'],
+    ['llama4', {}, 'turns turns turns -'],
+    ['olmo2', { [WINDOW]: 64 }, 'turns turns turns turns'],
+    ['baichuan', {}, '- - - -'],
+    ['granite', { ...FACTORS, 'rope.scaling.finetuned': false }, '- - - -'],
+    ['granite', FACTORS, 'turns turns turns turns'],
+  ])('and which of %s with %j see positions: %s', async (architecture, keys, turns) => {
+    const spec = await specOf(headerAs(architecture, keys));
+    const blocks = stackOf(spec.architecture).map((steps) => steps.flat()[0]!);
+    expect(blocks.map((block) => ('rope' in block ? '-' : 'turns')).join(' ')).toBe(turns);
+  });
+
+  test.each([
+    ['cohere2', { logit_scale: 1 }, 'bad-file', /sliding_window is missing/],
+    ['gpt-oss', { [WINDOW]: 0 }, 'bad-file', /sliding_window is 0/],
+    ['gemma4', { [WINDOW]: 64 }, 'bad-file', /sliding_window_pattern is missing/],
+    ['afmoe', {}, 'not-understood', /key attention.sliding_window/],
+    ['command-r', {}, 'not-understood', /key logit_scale/],
+    ['granite', { ...FACTORS, residual_scale: 0 }, 'not-understood', /key residual_scale/],
+    ['granite', { ...FACTORS, deepstack_mapping: [0, 1] }, 'not-understood', /key deepstack_mapping/],
+    ['gemma2', { final_logit_softcapping: 0 }, 'not-understood', /key final_logit_softcapping/],
+    ['gemma3', { final_logit_softcapping: 30 }, 'not-understood', /key final_logit_softcapping/],
+    ['glm4', { 'rope.dimension_sections': [8, 12, 12, 0] }, 'not-understood', /key rope.dimension_sections/],
+    ['glm4moe', { expert_gating_func: 1 }, 'not-understood', /key expert_gating_func/],
+    ['deepseek2', { 'attention.temperature_scale': 0.1 }, 'not-understood', /temperature_scale/],
+    ['mistral3', { 'rope.scaling.type': 'yarn' }, 'not-understood', /temperature_scale/],
+    ['mistral3', { 'attention.temperature_scale': 0.1 }, 'not-understood', /temperature_scale/],
+    ['qwen3', { 'attention.causal': false }, 'not-understood', /key attention.causal/],
+    ['qwen3', { nextn_predict_layers: 1 }, 'not-understood', /key nextn_predict_layers/],
+  ])('but %s with %j is refused: %s', async (architecture, keys, code, words) => {
+    const error = await refused(specOf(headerAs(architecture, keys)));
+    expect([error.code, JSON.stringify(error.args)]).toEqual([code, expect.stringMatching(words)]);
   });
 });
 

@@ -16,7 +16,7 @@ import type { Architecture, Block, Model } from '../../../src/schema/model.js';
 import { randomFrom } from '../../oracle/random.js';
 import { drawVariant } from '../../oracle/variants.js';
 import { refusal } from '../../refusal.js';
-import { type WrittenGguf, writeGguf } from './gguf-writer.js';
+import { type Written, type WrittenGguf, writeGguf } from './gguf-writer.js';
 import { refused } from './refused.js';
 import { ggufOfSpec } from './spec-header.js';
 
@@ -292,6 +292,33 @@ describe('matrices that the converter was asked to join', () => {
     ['qwen3-30b-a3b', ['expertsGateUp'], /gate and up of experts as one matrix/],
   ] as const)('%s with %s is refused: no rule says its graph', async (id, fused, words) => {
     const error = await refused(fusedFile(id, fused));
+    expect([error.code, JSON.stringify(error.args)]).toEqual([
+      'not-understood',
+      expect.stringMatching(words),
+    ]);
+  });
+});
+
+describe('indexers of GLM 5.2 are where the engine has them', () => {
+  const GLM = OTHERS.find(([name]) => name === 'glm-dsa')![1];
+  const TYPES = 'glm-dsa.attention.indexer.types';
+  const readWith = async (keys: Record<string, Written>) => {
+    const { metadata: { [TYPES]: _, ...metadata } = {}, tensors = [] } = ggufOfSpec((await preparedOf(GLM))!);
+    const header = writeGguf({ metadata: { ...metadata, ...keys }, tensors }).header;
+    const origin = { from: 'model.gguf', date: '2026-11-26', architectures: engine.architectures };
+    return modelFromGguf(await readGgufHeader(memorySource('model.gguf', header)), origin);
+  };
+
+  test('by its context, where the file does not list them', async () => {
+    const { architecture } = await readWith({});
+    expect(architecture).toMatchObject({ type: 'glm_moe_dsa' });
+  });
+
+  test.each([
+    ['a shorter context', { 'glm-dsa.context_length': 200_000 }, /layer 3 without tensors of an indexer/],
+    ['another list', { [TYPES]: [1, 1, 0] }, /layer 2 with tensors of an indexer/],
+  ])('not so with %s', async (_, keys, words) => {
+    const error = await refused(readWith(keys as Record<string, Written>));
     expect([error.code, JSON.stringify(error.args)]).toEqual([
       'not-understood',
       expect.stringMatching(words),
