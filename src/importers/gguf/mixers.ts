@@ -84,12 +84,13 @@ function headsOf({ metadata, layer, layerCount }: Place): { heads: number; kvHea
   return { heads, kvHeads };
 }
 
-/** `llama-model.cpp:load_hparams`: the width divided by the heads, where the file does not say it. */
+/** `llama-model.cpp:load_hparams`: the width divided by the heads of the first layer, where the file does not say it. */
 function headDimsOf(
-  { metadata, hiddenSize }: Place,
-  heads: number,
+  { metadata, hiddenSize, layerCount }: Place,
+  ownHeads: number,
   hasWindow: boolean,
 ): { headDim: number; valueDim: number } {
+  const heads = metadata.perLayer('attention.head_count', layerCount)?.[0] || ownHeads;
   const said = (what: 'key' | 'value') =>
     (hasWindow ? metadata.optionalCount(`attention.${what}_length_swa`) : undefined) ??
     metadata.optionalCount(`attention.${what}_length`) ??
