@@ -31,7 +31,7 @@ export interface GgufFamily {
   readonly skipsMtp?: true;
   /** Gate and up of experts may be one matrix. */
   readonly fusesExperts?: true;
-  /** What the file may say that changes memory and that no rule reads, by its key. */
+  /** What the file may say that changes memory and that no rule reads, by its key. Factors and the like do not. */
   readonly refuses?: Readonly<Record<string, Asks>>;
 }
 
@@ -65,47 +65,17 @@ function glmIndexes(layer: number, metadata: Metadata): boolean {
   return metadata.count('context_length') < GLM_52_TOKENS || layer < 2 || (layer - 2) % 4 === 0;
 }
 
-const isMissing =
-  (key: string): Asks =>
-  (metadata) =>
-    metadata.optionalNumber(key) === undefined;
-
-const isThere =
-  (key: string): Asks =>
-  (metadata) =>
-    metadata.optionalNumber(key) !== undefined;
-
-/** Absent means the usual cap: `llama-hparams.h`. */
-const isOff =
-  (key: string): Asks =>
-  (metadata) =>
-    metadata.has(key) && metadata.optionalNumber(key) === undefined;
-
-const CAP = 'final_logit_softcapping';
 const TEMPERATURE = 'attention.temperature_scale';
 const SECTIONS = 'rope.dimension_sections';
 const DEEPSTACK = 'deepstack_mapping';
+
+const isScaledByPosition: Asks = (metadata) => metadata.optionalNumber(TEMPERATURE) !== undefined;
+const hasYarn: Asks = (metadata) => metadata.optionalText('rope.scaling.type') === 'yarn';
 
 /** Three places a token, for images: `llama-hparams.cpp:use_mrope`. */
 const hasSections: Asks = (metadata) => {
   const [time = 0, height = 0] = metadata.list(SECTIONS) ?? [];
   return time > 0 && height > 0;
-};
-
-/** Factors that are operations of the graph. */
-const FACTORS = {
-  embedding_scale: isMissing('embedding_scale'),
-  residual_scale: isMissing('residual_scale'),
-  logit_scale: isMissing('logit_scale'),
-};
-
-const GATING = 'expert_gating_func';
-/** `src/llama-hparams.h:llama_expert_gating_func_type`; 0 means the architecture's own. */
-const SIGMOIDS: readonly (number | undefined)[] = [undefined, 0, 2];
-
-/** Experts are chosen by a sigmoid. */
-const BY_SIGMOID = {
-  [GATING]: (metadata: Metadata) => !SIGMOIDS.includes(metadata.optionalWhole(GATING)),
 };
 
 /**
@@ -123,10 +93,7 @@ export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
       (layer + 1) % (hasChunks(metadata) ? LLAMA4_PATTERN : metadata.count('block_count')) !== 0,
   },
   mistral3: {
-    refuses: {
-      [TEMPERATURE]: (metadata) =>
-        isThere(TEMPERATURE)(metadata) !== (metadata.optionalText('rope.scaling.type') === 'yarn'),
-    },
+    refuses: { [TEMPERATURE]: (metadata) => isScaledByPosition(metadata) !== hasYarn(metadata) },
   },
   qwen: { saysBothWidths: true },
   qwen2: {},
@@ -140,66 +107,53 @@ export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
   qwen35: { skipsMtp: true },
   qwen35moe: { skipsMtp: true, fusesExperts: true },
   'gpt-oss': { activation: 'swigluoai', window: sliding({ every: 2 }) },
-  deepseek2: { skipsMtp: true, fusesExperts: true, refuses: { [TEMPERATURE]: isThere(TEMPERATURE) } },
-  deepseek32: { skipsMtp: true, refuses: BY_SIGMOID },
-  'glm-dsa': { skipsMtp: true, indexes: glmIndexes, refuses: BY_SIGMOID },
+  deepseek2: { skipsMtp: true, fusesExperts: true, refuses: { [TEMPERATURE]: isScaledByPosition } },
+  deepseek32: { skipsMtp: true },
+  'glm-dsa': { skipsMtp: true, indexes: glmIndexes },
   chatglm: {},
   glm4: { refuses: { [SECTIONS]: hasSections } },
-  glm4moe: { skipsMtp: true, refuses: { [SECTIONS]: hasSections, ...BY_SIGMOID } },
+  glm4moe: { skipsMtp: true, refuses: { [SECTIONS]: hasSections } },
   gemma: { activation: 'gelu' },
-  gemma2: {
-    activation: 'gelu',
-    window: sliding({ every: 2, size: 4096 }),
-    refuses: { [CAP]: isOff(CAP) },
-  },
-  gemma3: {
-    activation: 'gelu',
-    window: sliding({ every: 6, optional: true }),
-    refuses: { [CAP]: isThere(CAP) },
-  },
+  gemma2: { activation: 'gelu', window: sliding({ every: 2, size: 4096 }) },
+  gemma3: { activation: 'gelu', window: sliding({ every: 6, optional: true }) },
   gemma4: {
     activation: 'gelu',
     window: sliding({}),
     sharesKv: true,
     tableSpares: true,
     fusesExperts: true,
-    refuses: { [CAP]: isOff(CAP) },
   },
   phi3: {},
   olmo2: { window: sliding({ every: 4, optional: true }) },
-  'command-r': { refuses: { logit_scale: isMissing('logit_scale') } },
-  cohere2: {
-    ...onlyWindowsTurn(sliding({ every: 4 })),
-    refuses: { logit_scale: isMissing('logit_scale') },
-  },
+  'command-r': {},
+  cohere2: onlyWindowsTurn(sliding({ every: 4 })),
   seed_oss: {},
   ernie4_5: {},
   'ernie4_5-moe': { trainsCorrection: true },
   apertus: { activationParameters: 2 },
   exaone: {},
-  'exaone-moe': { skipsMtp: true, ...onlyWindowsTurn(sliding({ every: 4 })), refuses: BY_SIGMOID },
+  'exaone-moe': { skipsMtp: true, ...onlyWindowsTurn(sliding({ every: 4 })) },
   internlm2: {},
   baichuan: { rotates: (_, metadata) => metadata.count('block_count') === BAICHUAN_TURNS },
-  'minimax-m2': { refuses: BY_SIGMOID },
+  'minimax-m2': {},
   granite: {
     rotates: saysRotation,
-    refuses: { ...FACTORS, [DEEPSTACK]: (metadata) => metadata.has(DEEPSTACK) },
+    refuses: { [DEEPSTACK]: (metadata) => metadata.has(DEEPSTACK) },
   },
-  granitemoe: { refuses: FACTORS },
-  granitehybrid: { rotates: saysRotation, refuses: FACTORS },
+  granitemoe: {},
+  granitehybrid: { rotates: saysRotation },
   olmoe: {},
   'hunyuan-moe': {},
   bailingmoe: {},
-  bailingmoe2: { skipsMtp: true, trainsCorrection: true, refuses: BY_SIGMOID },
+  bailingmoe2: { skipsMtp: true, trainsCorrection: true },
   afmoe: {
     ...onlyWindowsTurn(sliding({ every: 4 })),
     trainsCorrection: true,
     // Without windows the engine turns three of four layers nonetheless.
-    refuses: { ...BY_SIGMOID, [WINDOW]: isMissing(WINDOW) },
+    refuses: { [WINDOW]: (metadata) => metadata.optionalCount(WINDOW) === undefined },
   },
   laguna: {
     window: sliding({ every: 4, first: true, optional: true }),
     trainsCorrection: true,
-    refuses: BY_SIGMOID,
   },
 };
