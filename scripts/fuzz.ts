@@ -3,19 +3,24 @@
  * Every file must give an answer or an error for a user, within a second and 200 MB. What does not is kept,
  * and the seed and round that made it are printed; the same seed makes the same files.
  */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { layoutOf } from '../src/core/tensors/index.js';
+import { countParameters } from '../src/core/tensors/parameters.js';
 import { InputError } from '../src/errors.js';
 import { type ByteSource, memorySource } from '../src/importers/bytes-source.js';
 import { GGUF_FAMILIES } from '../src/importers/gguf/families.js';
 import { readGgufHeader } from '../src/importers/gguf/header.js';
 import { modelFromGguf } from '../src/importers/gguf/model.js';
+import { importConfig } from '../src/importers/hf-config/index.js';
 import { parseHubRef } from '../src/importers/hub/ref.js';
+import { parseLenientJson } from '../src/importers/lenient-json.js';
 import { readSafetensors } from '../src/importers/safetensors/header.js';
 import { strictJson } from '../src/importers/safetensors/strict-json.js';
 import { errorWords } from '../src/render/messages.js';
+import { architectureSchema } from '../src/schema/model.js';
 import { writeGguf } from '../test/importers/gguf/gguf-writer.js';
 import { writeTensors } from '../test/importers/safetensors/safetensors-writer.js';
 
@@ -94,6 +99,14 @@ const SAFETENSORS = writeTensors(
   },
   { format: 'pt' },
 );
+
+/** Configs of the makers, where they are at hand, else one of a plain decoder. */
+const CONFIGS = new URL('../../shared/models/configs/', import.meta.url);
+const CONFIG_TEXTS: readonly string[] = existsSync(CONFIGS)
+  ? readdirSync(CONFIGS).map((name) => readFileSync(new URL(name, CONFIGS), 'utf8'))
+  : [
+      '{"model_type":"llama","hidden_size":64,"intermediate_size":128,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"vocab_size":100}',
+    ];
 
 const NUMBERS = [
   0n,
@@ -176,6 +189,42 @@ function withLength(bytes: Buffer): Buffer {
   return bytes;
 }
 
+/** Values that no field of a config has. */
+const VALUES: readonly unknown[] = [
+  ...[null, true, false, '', 'x', 'full_attention', 'NaN', '__proto__'],
+  ...[0, 1, 2, 3, 7, 64, 4096, -1, 0.5, -0.25, 1e9, 1e15, 2 ** 53, 1e300],
+  ...[[], [[]], [0], [1, 2, 3], ['x'], [null], {}, { a: 1 }, { layers: { a: [] } }],
+];
+
+/** A config with some of its values replaced, taken out, or put under another name. */
+function changedConfig(text: string, random: Random): Buffer {
+  const config = parseLenientJson(text) as Record<string, unknown>;
+  for (let count = 1 + random(3); count > 0; count--) changeField(config, random);
+  return Buffer.from(JSON.stringify(config));
+}
+
+function changeField(fields: Record<string, unknown>, random: Random): void {
+  const name = pick(Object.keys(fields), random);
+  if (name === undefined) return;
+  const value = fields[name];
+  const isNested = typeof value === 'object' && value !== null;
+  const kind = random(8);
+  if (isNested && random(4) > 0) changeField(value as Record<string, unknown>, random);
+  else if (kind === 0) delete fields[name];
+  else if (kind === 1) fields[`${name}_2`] = value;
+  else if (kind === 2 && typeof value === 'number') fields[name] = value * 2 + random(3) - 1;
+  else fields[name] = structuredClone(pick(VALUES, random));
+}
+
+/** A config gives a spec that the schema takes and whose parameters can be counted. */
+function importWhole(bytes: Buffer): void {
+  const values = parseLenientJson(bytes.toString()) as Record<string, unknown>;
+  const { architecture } = importConfig(values, { ...ORIGIN, id: 'fuzz' });
+  architectureSchema.parse(architecture);
+  const { total } = countParameters(layoutOf(architecture));
+  if (!(total > 0)) throw new Error(`${total} parameters`);
+}
+
 interface Target {
   readonly name: string;
   readonly make: (random: Random) => Buffer;
@@ -209,6 +258,11 @@ const TARGETS: readonly Target[] = [
     make: (random) =>
       changed(Buffer.from('{"metadata":{"total_size":1},"weight_map":{"a":"b.safetensors"}}'), random),
     read: (source, bytes) => strictJson(bytes, source.name),
+  },
+  {
+    name: 'config',
+    make: (random) => changedConfig(pick(CONFIG_TEXTS, random), random),
+    read: (_, bytes) => importWhole(bytes),
   },
   {
     name: 'hub-name',

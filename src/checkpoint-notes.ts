@@ -6,6 +6,9 @@ import type { Architecture, Model } from './schema/model.js';
 /** Types in which a checkpoint stores one element a parameter. */
 const PLAIN = new Set(['F32', 'F16', 'BF16']);
 
+/** Older checkpoints store frequencies of rotation too: a share of all elements, at most. */
+const FREQUENCIES = 1e-6;
+
 /**
  * What the checkpoint beside a config holds, and whether it is the model of the config: in plain types it has as many
  * elements as the model has parameters.
@@ -20,7 +23,7 @@ export function checkpointNotes({ checkpoint, architecture }: Model): Note[] {
   if (!types.every((type) => PLAIN.has(type))) return [held];
   const stored = Object.values(checkpoint.elements).reduce((sum, count) => sum + count, 0);
   const counted = storedCounts(architecture);
-  if (counted.includes(stored)) return [held];
+  if (counted.some((count) => stored >= count && stored <= count * (1 + FREQUENCIES))) return [held];
   return [held, { code: 'checkpoint-differs', args: { stored, counted: counted[0]! } }];
 }
 

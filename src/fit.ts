@@ -1,7 +1,8 @@
-import { type Fit, holds, whatFits } from './core/fit.js';
-import { type Plan, plan, type Trial } from './core/plan.js';
+import { type Fit, whatFits } from './core/fit.js';
+import { type Plan, plan } from './core/plan.js';
 import { usualQuants } from './core/quant/names.js';
 import { largestContext } from './core/solve/context.js';
+import { holdsFor } from './core/solve/holds.js';
 import { largest } from './core/solve/largest.js';
 import { withContext } from './core/solve/variations.js';
 import { candidatesOf } from './devices.js';
@@ -55,32 +56,37 @@ export interface Runnable {
 export async function fitCatalogue(planner: Planner, request: Omit<Request, 'model'>): Promise<Runnable[]> {
   refuseNoLimit({ ...request, model: '' });
   const rows: Runnable[] = [];
-  for (const { id, totalParameters } of planner.catalog.models) {
+  // Models of like size run in like formats.
+  let near: string | undefined;
+  const largestFirst = planner.catalog.models.toSorted((a, b) => b.totalParameters - a.totalParameters);
+  for (const { id, totalParameters } of largestFirst) {
     const asker = await planner.asker(id);
-    const best = answered(() => bestOf(asker, { ...request, model: id }));
+    const best = answered(() => bestOf(asker, { ...request, model: id }, near));
     rows.push({ model: id, totalParameters, ...(best instanceof InputError ? { error: best } : best) });
+    if (!(best instanceof InputError) && best.plan) near = best.plan.request.quant;
   }
-  return rows.sort(
-    (a, b) =>
-      Number(b.plan !== undefined) - Number(a.plan !== undefined) || b.totalParameters - a.totalParameters,
-  );
+  return rows.sort((a, b) => Number(b.plan !== undefined) - Number(a.plan !== undefined));
 }
 
-/** What holds in one format holds in every smaller one, so halving the list finds the best. */
-function bestOf(asker: Asker, request: Request): Omit<Runnable, 'model' | 'totalParameters'> {
+type Best = Omit<Runnable, 'model' | 'totalParameters'>;
+
+/** What holds in one format holds in every smaller one, so few of them find the best; `near`: where to look first. */
+function bestOf(asker: Asker, request: Request, near: string | undefined): Best {
   const quants = request.quant === undefined ? usualQuants(asker(request).question) : [request.quant];
   const fromSmallest = quants.toReversed();
   const trialIn = (index: number) => asker({ ...request, quant: fromSmallest[index]! });
-  const planIn = (index: number) => planAlone(trialIn(index));
-  const best = largest(0, quants.length - 1, (index) => holds(planIn(index)));
-  if (best === undefined) return { lackingBytes: lackingOf(planIn(0)) };
-  const { prepared, question } = trialIn(best);
-  const maxContextTokens = largestContext(prepared, question, (ready, asked) => holds(plan(ready, asked)));
-  if (maxContextTokens === undefined) return { plan: planIn(best) };
+  const holdsIn = (index: number) => {
+    const { prepared, question } = trialIn(index);
+    return holdsFor(prepared, question);
+  };
+  const first = near === undefined ? 0 : fromSmallest.indexOf(near);
+  const best = largest(0, quants.length - 1, holdsIn, Math.max(first, 0));
+  const { prepared, question } = trialIn(best ?? 0);
+  if (best === undefined) return { lackingBytes: lackingOf(plan(prepared, question)) };
+  const maxContextTokens = largestContext(prepared, question);
+  if (maxContextTokens === undefined) return { plan: plan(prepared, question) };
   return { plan: plan(prepared, withContext(question, maxContextTokens)), maxContextTokens };
 }
-
-const planAlone = ({ prepared, question }: Trial): Plan => plan(prepared, question);
 
 const lackingOf = ({ memory }: Plan): number =>
   Math.max(...memory.devices.map(({ headroomBytes = 0 }) => -headroomBytes));

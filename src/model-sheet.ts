@@ -32,7 +32,7 @@ export type ModelSheet = Model &
       readonly contextTokens: number;
       readonly setups: readonly Setup[];
     };
-    /** What the engine does not understand of it. */
+    /** What the engine does not understand of it, or says. */
     readonly notPlanned?: string;
   };
 
@@ -68,7 +68,7 @@ async function plannedOf(
     };
   } catch (error) {
     if (error instanceof InputError && error.code === 'not-understood')
-      return { grid: [], notPlanned: String(error.args.field) };
+      return { grid: [], notPlanned: String(error.args.words ?? `${error.args.field} is not understood`) };
     throw error;
   }
 }

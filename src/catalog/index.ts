@@ -18,7 +18,7 @@ interface Index {
   readonly priceLists: readonly Entry[];
 }
 
-/** The shipped facts: an index of names in memory, one file read for what is asked. */
+/** The shipped facts: an index of names in memory, a file read when it is first asked for. */
 export interface Catalog extends Index {
   /** Read when first asked for. */
   readonly gpus: readonly GpuEntry[];
@@ -52,7 +52,12 @@ export function openCatalog(): Catalog {
     cards ??= readJson<GpuEntry[]>(GPU_INDEX_FILE);
     return cards;
   };
-  const read = <T>(entry: Entry): T => readJson<T>(DATA_DIR + entry.file);
+  const files = new Map<string, unknown>();
+  const read = <T>(entry: Entry): T => {
+    const known = files.get(entry.file) ?? readJson<T>(DATA_DIR + entry.file);
+    files.set(entry.file, known);
+    return known as T;
+  };
   const architecture = (id: string): Architecture => {
     const entry = index.models.find((model) => model.id === id);
     if (!entry)

@@ -5,6 +5,7 @@ import { compare } from './compare.js';
 import { engines } from './engines.js';
 import { fit } from './fit.js';
 import { gpus } from './gpus.js';
+import { importModel } from './import.js';
 import { init } from './init.js';
 import { models } from './models.js';
 import type { Outside } from './outside.js';
@@ -34,6 +35,7 @@ export const COMMANDS: Readonly<Record<string, CommandDefinition>> = {
   engines,
   check,
   init,
+  import: importModel,
   batch,
   schema,
 };

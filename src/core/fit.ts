@@ -1,8 +1,9 @@
 import { ENGINES } from './engines/index.js';
-import { type Plan, type Prepared, plan, type Trial } from './plan.js';
+import { type Plan, plan, type Trial } from './plan.js';
 import type { Question } from './resolve.js';
 import { type Candidate, moreCards } from './setups.js';
 import { largestContext } from './solve/context.js';
+import { holds, holdsFor } from './solve/holds.js';
 import { largest } from './solve/largest.js';
 import { withCacheType, withContext, withOption, withSequences } from './solve/variations.js';
 
@@ -43,7 +44,6 @@ export interface FitInput {
   readonly candidates: readonly Candidate[];
 }
 
-const MOST_SEQUENCES = 1024;
 const SMALLER_CACHES = ['q8_0', 'q4_0'];
 
 /**
@@ -72,11 +72,6 @@ interface Proposal {
   readonly answer: Plan;
 }
 
-/** Whether a plan fits, and there is something to fit into. */
-export const holds = ({ verdict }: Plan): boolean => verdict.fits === true;
-
-const holdsFor = (prepared: Prepared, question: Question): boolean => holds(plan(prepared, question));
-
 function growth(input: FitInput, asked: Plan): Proposal[] {
   const { prepared, question } = input.trial;
   const found: Proposal[] = [{ kind: 'as-asked', value: asked.request.contextTokens, answer: asked }];
@@ -88,7 +83,8 @@ function growth(input: FitInput, asked: Plan): Proposal[] {
       answer: plan(prepared, withContext(question, contextTokens)),
     });
   }
-  const sequences = largest(asked.request.sequences, MOST_SEQUENCES, (count) =>
+  const { mostSequences } = ENGINES[prepared.engineId];
+  const sequences = largest(asked.request.sequences, mostSequences(asked.request.options), (count) =>
     holdsFor(prepared, withSequences(question, count)),
   );
   if (sequences && sequences > asked.request.sequences) {

@@ -29,7 +29,8 @@ const EXPECTED: Record<string, string> = {
   switch: 'It is a switch: leave the value out, or say true or false.',
 };
 
-function notUnderstood({ path, what, field, engine, missing }: ErrorArgs): string {
+function notUnderstood({ path, what, field, engine, missing, words, version }: ErrorArgs): string {
+  if (words) return `${text(engine)} ${text(version)} does not load this model: "${text(words)}".`;
   if (what)
     return `${text(path)} is ${text(what)}${field ? ` (${text(field)})` : ''}, which is not read yet.`;
   const where = path ? `${text(path)}: ` : '';
@@ -154,7 +155,9 @@ const ERRORS: Record<ErrorCode, (args: ErrorArgs) => Words> = {
   }),
   'not-understood': (args) => ({
     message: notUnderstood(args),
-    hint: 'Plan a model of the catalogue, or write its geometry as a spec: `llmspec schema model`.',
+    hint: args.engine
+      ? 'What is known of a model: `llmspec models show`; what is planned: `llmspec engines show`.'
+      : 'Write its geometry as a spec, where it is known: `llmspec schema model`.',
   }),
   network: (args) => ({
     message: text(args.problem),

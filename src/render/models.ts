@@ -295,7 +295,7 @@ const MOST_SETUPS = 12;
 function notesBlocks({ importNotes = [], notPlanned }: ModelSheet): Block[] {
   const lines = [
     ...importNotes.map(({ code, args }) => `- ${noteWords(code, args)}`),
-    ...(notPlanned ? [`- Not planned in llama.cpp: ${notPlanned} is not understood.`] : []),
+    ...(notPlanned ? [`- Not planned in llama.cpp: ${notPlanned}.`] : []),
   ];
   return lines.length > 0 ? [{ title: 'Notes', lines }] : [];
 }

@@ -13,5 +13,6 @@ export { recommendPage } from './recommend.js';
 export { renderGithub } from './reports/github.js';
 export { renderJunit } from './reports/junit.js';
 export { renderSarif } from './reports/sarif.js';
+export { specText } from './spec-file.js';
 export { sweepCells, sweepHeader, sweepPage } from './sweep.js';
 export { renderText } from './text.js';

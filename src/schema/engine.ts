@@ -12,6 +12,8 @@ export const engineSchema = z.strictObject({
   vendors: z.array(z.string().min(1)).min(1),
   /** `model_type` of a released config to the engine's own name of the architecture. */
   architectures: z.record(z.string(), z.string().min(1)),
+  /** `model_type` of well-known models that it does not load. */
+  notLoaded: z.array(z.string().min(1)).optional(),
   quants: z.strictObject({
     default: z.string().min(1),
     /** Short names and the exact format each means here. */

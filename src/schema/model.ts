@@ -4,6 +4,10 @@ import { sources } from './sources.js';
 
 const count = z.number().int().positive();
 
+/** More layers than this are a slip, not a model. */
+export const MOST_LAYERS = 2000;
+const layerCount = count.max(MOST_LAYERS);
+
 const RELEASED_FORMATS = [
   ...['BF16', 'FP16', 'FP32', 'FP8', 'FP8-dynamic', 'FP8-block', 'W8A8', 'W4A16', 'W8A16', 'AWQ'],
   ...['GPTQ-Int4', 'GPTQ-Int8', 'AutoRound-Int4', 'NVFP4', 'MXFP4', 'MXFP8', 'NF4', 'NF4-DQ', 'LLM.int8'],
@@ -207,7 +211,7 @@ const layer = z.array(z.union([z.string().min(1), z.array(z.string().min(1)).min
 
 const vision = z
   .strictObject({
-    layers: count,
+    layers: layerCount,
     hiddenSize: count,
     intermediateSize: count,
     heads: count,
@@ -230,7 +234,7 @@ const vision = z
 
 /** A tower of any other build, its projector included: every tensor by name, with how many equal ones there are. */
 const tower = z.strictObject({
-  layers: count,
+  layers: layerCount,
   hiddenSize: count,
   tensors: z
     .array(z.strictObject({ name: z.string().min(1), shape: z.array(count).min(1), count: count.optional() }))
@@ -239,7 +243,7 @@ const tower = z.strictObject({
 
 /** Modules that predict further tokens: a projection of two hidden states, then one layer. */
 const mtp = z.strictObject({
-  modules: count,
+  modules: layerCount,
   layer,
   /** The module brings its own embedding table and head. */
   ownEmbedding: z.literal(true).optional(),
@@ -284,7 +288,7 @@ export const architectureSchema = z
       .optional(),
     blocks: z.record(z.string().regex(/^[a-z][a-zA-Z0-9]*$/), block),
     /** Runs of repeated patterns of layers, first layer first. */
-    layers: z.array(z.strictObject({ repeat: count.optional(), pattern: z.array(layer).min(1) })).min(1),
+    layers: z.array(z.strictObject({ repeat: layerCount.optional(), pattern: z.array(layer).min(1) })).min(1),
     /** Single layers that differ from the runs, by their number from 0. */
     exceptions: z
       .array(z.strictObject({ layers: z.array(z.number().int().nonnegative()).min(1), use: layer }))
@@ -297,6 +301,11 @@ export const architectureSchema = z
   .refine(
     ({ vocabSize, paddingRows = 0 }) => paddingRows < vocabSize,
     'more padding rows than the vocabulary has',
+  )
+  .refine(
+    ({ layers }) =>
+      layers.reduce((sum, { repeat = 1, pattern }) => sum + repeat * pattern.length, 0) <= MOST_LAYERS,
+    `more than ${MOST_LAYERS} layers`,
   );
 
 const hubId = z.string().regex(/^[^/\s]+\/[^/\s]+$/);

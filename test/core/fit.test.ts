@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { holds } from '../../src/core/fit.js';
+import { holds } from '../../src/core/solve/holds.js';
 import { fitCatalogue, fitModel } from '../../src/fit.js';
 import { createPlanner } from '../../src/planner.js';
 import type { Request } from '../../src/schema/request.js';

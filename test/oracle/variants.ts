@@ -111,6 +111,7 @@ const EXTRAS: Readonly<Record<string, (random: Random) => Extras>> = {
   qwen3_5_moe: tied,
   qwen3_5_moe_text: tied,
   glm4_moe: (random) => ({ ...tied(random), ...(random.chance(0.5) && { qkNorm: 'head' }) }),
+  nemotron_h: likeLlama,
   gemma4: (random) => ({ ...tied(random), fullTimes: random.pick([1, 2]) }),
   granitemoehybrid: tied,
   qwen3_vl: tied,

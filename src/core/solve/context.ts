@@ -1,5 +1,6 @@
-import { type Prepared, plan } from '../plan.js';
+import type { Prepared } from '../plan.js';
 import { largestContextOf, type Question } from '../resolve.js';
+import { holdsFor } from './holds.js';
 import { largest } from './largest.js';
 import { withContext } from './variations.js';
 
@@ -8,8 +9,6 @@ const STEP = 256;
 
 /** Whether a plan holds; the caller may ask for more than that it fits. */
 export type Holds = (prepared: Prepared, question: Question) => boolean;
-
-const fits: Holds = (prepared, question) => plan(prepared, question).verdict.fits === true;
 
 /**
  * The largest context that still holds, in tokens, up to the model's own; `undefined` where not even the
@@ -20,7 +19,7 @@ const fits: Holds = (prepared, question) => plan(prepared, question).verdict.fit
 export function largestContext(
   prepared: Prepared,
   question: Question,
-  holds: Holds = fits,
+  holds: Holds = holdsFor,
 ): number | undefined {
   const most = largestContextOf(question.model);
   if (holds(prepared, withContext(question, most))) return most;

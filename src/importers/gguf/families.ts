@@ -25,8 +25,10 @@ export interface GgufFamily {
   readonly saysBothWidths?: true;
   /** The correction of the choice of experts is trained. */
   readonly trainsCorrection?: true;
-  /** The `model_type` of those with experts, if not that of the others. */
-  readonly typeWithExperts?: string;
+  /** The `model_type` of those with experts, or with layers for multi-token prediction, if not that of the others. */
+  readonly types?: { readonly experts?: string; readonly mtp?: string };
+  /** The architecture whose `model_type` is this one's too. */
+  readonly typesOf?: string;
   /** The file may have layers for multi-token prediction: the loader skips them. */
   readonly skipsMtp?: true;
   /** Gate and up of experts may be one matrix. */
@@ -83,7 +85,7 @@ const hasSections: Asks = (metadata) => {
  * Source: llama.cpp v0.5.0 `src/models/<name>.cpp:load_arch_hparams`.
  */
 export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
-  llama: { typeWithExperts: 'mixtral' },
+  llama: { types: { experts: 'mixtral' } },
   llama4: {
     window: (layer, metadata) =>
       hasChunks(metadata) && hasWindow(layer, metadata, { every: LLAMA4_PATTERN })
@@ -107,7 +109,12 @@ export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
   qwen35: { skipsMtp: true },
   qwen35moe: { skipsMtp: true, fusesExperts: true },
   'gpt-oss': { activation: 'swigluoai', window: sliding({ every: 2 }) },
-  deepseek2: { skipsMtp: true, fusesExperts: true, refuses: { [TEMPERATURE]: isScaledByPosition } },
+  deepseek2: {
+    types: { mtp: 'glm4_moe_lite' },
+    skipsMtp: true,
+    fusesExperts: true,
+    refuses: { [TEMPERATURE]: isScaledByPosition },
+  },
   deepseek32: { skipsMtp: true },
   'glm-dsa': { skipsMtp: true, indexes: glmIndexes },
   chatglm: {},
@@ -142,6 +149,8 @@ export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
   },
   granitemoe: {},
   granitehybrid: { rotates: saysRotation },
+  nemotron_h: { rotates: () => false },
+  nemotron_h_moe: { rotates: () => false, typesOf: 'nemotron_h', skipsMtp: true },
   olmoe: {},
   'hunyuan-moe': {},
   bailingmoe: {},

@@ -3,14 +3,13 @@ import type { LayerTensors } from './layer-tensors.js';
 import { notUnderstood, type Reading } from './mixers.js';
 
 /**
- * What each token goes through alone in a layer, told by its tensors: a feed-forward, or one with experts beside it.
+ * What each token goes through alone in a layer, told by its tensors: a feed-forward, experts, both or neither.
  *
  * @throws InputError `not-understood` where no rule reads it, `bad-file` where the metadata say another width
  */
 export function feedForwardsOf(tensors: LayerTensors, layer: number, reading: Reading): FeedForward[] {
   const isDense = tensors.has('ffn_down.weight');
   const hasExperts = tensors.has('ffn_gate_inp.weight');
-  if (!isDense && !hasExperts) throw notUnderstood(reading, `layer ${layer} without a feed-forward`);
   return [
     ...(isDense ? [dense(tensors, layer, reading)] : []),
     ...(hasExperts ? [moe(tensors, layer, reading)] : []),
@@ -56,6 +55,7 @@ function moe(tensors: LayerTensors, layer: number, reading: Reading): FeedForwar
     activeExperts,
     intermediateSize,
     ...(isFused || tensors.has('ffn_gate_exps.weight') ? {} : { gate: false }),
+    ...(tensors.has('ffn_latent_down.weight') ? { latentSize: metadata.count('moe_latent_size') } : {}),
     ...groupsOf(reading),
     ...(tensors.has('ffn_gate_inp.bias') ? { bias: true } : {}),
     ...(tensors.has('ffn_gate_inp.scale') ? { routerScales: true } : {}),

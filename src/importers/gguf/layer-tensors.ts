@@ -46,7 +46,7 @@ const INSIDE = new Set([
   'ssm_d',
   ...both('ffn_gate', 'ffn_up', 'ffn_down'),
   ...both('ffn_gate_inp', 'ffn_gate_exps', 'ffn_up_exps', 'ffn_down_exps'),
-  ...weights('ffn_gate_up_exps'),
+  ...weights('ffn_gate_up_exps', 'ffn_latent_down', 'ffn_latent_up'),
   'ffn_gate_inp.scale',
   'exp_probs_b.bias',
   ...weights('ffn_gate_shexp', 'ffn_up_shexp', 'ffn_down_shexp', 'ffn_gate_inp_shexp'),

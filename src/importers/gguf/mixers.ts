@@ -31,14 +31,13 @@ const MIXERS: readonly (readonly [string, (place: Place) => Mixer])[] = [
 ];
 
 /**
- * The mixer of a layer, told by its tensors; numbers that shapes do not say come from the metadata.
+ * The mixer of a layer, if it has one, told by its tensors; numbers that shapes do not say come from the metadata.
  *
  * @throws InputError `not-understood` where no rule reads it
  */
-export function mixerOf(tensors: LayerTensors, layer: number, reading: Reading): Mixer {
+export function mixersOf(tensors: LayerTensors, layer: number, reading: Reading): Mixer[] {
   const found = MIXERS.find(([name]) => tensors.has(name));
-  if (!found) throw notUnderstood(reading, `layer ${layer} without attention`);
-  return found[1]({ ...reading, layer, tensors });
+  return found ? [found[1]({ ...reading, layer, tensors })] : [];
 }
 
 /** The error for what no rule reads. */

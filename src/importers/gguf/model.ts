@@ -13,7 +13,7 @@ import { feedForwardsOf } from './feed-forwards.js';
 import type { GgufHeader } from './header.js';
 import { type LayerTensors, sortTensors } from './layer-tensors.js';
 import { type Metadata, metadataOf } from './metadata.js';
-import { helpersOf, mixerOf, notUnderstood, type Reading } from './mixers.js';
+import { helpersOf, mixersOf, notUnderstood, type Reading } from './mixers.js';
 import { ropeOf } from './rope.js';
 import { type ReadLayer, writeStack } from './stack.js';
 
@@ -48,7 +48,9 @@ export function modelFromGguf(
 ): ModelFile {
   const name = architectureName(header);
   const family = Object.hasOwn(GGUF_FAMILIES, name) ? GGUF_FAMILIES[name] : undefined;
-  const types = Object.keys(architectures).filter((type) => architectures[type] === name);
+  const types = Object.keys(architectures).filter(
+    (type) => architectures[type] === (family?.typesOf ?? name),
+  );
   if (!family || types.length === 0)
     throw new InputError('not-understood', {
       field: `The architecture "${name}" of ${header.name}`,
@@ -106,9 +108,13 @@ interface Found {
 }
 
 /** Which of several types alike a file was made of, it does not say: the first. */
-function typeOf({ family, types }: Found, hasExperts: boolean): string {
-  const withExperts = hasExperts && types.find((type) => type === family.typeWithExperts);
-  return withExperts || types[0]!;
+function typeOf(
+  { family, types }: Found,
+  { hasExperts, hasMtp }: Readonly<Record<'hasExperts' | 'hasMtp', boolean>>,
+): string {
+  const { experts, mtp } = family.types ?? {};
+  const special = (hasExperts ? experts : undefined) ?? (hasMtp ? mtp : undefined);
+  return types.find((type) => type === special) ?? types[0]!;
 }
 
 function architectureOf(header: GgufHeader & { readonly ropeFactor?: number }, found: Found): Architecture {
@@ -133,7 +139,7 @@ function architectureOf(header: GgufHeader & { readonly ropeFactor?: number }, f
   });
   const deepstackLayers = family.deepstack ? metadata.optionalCount('n_deepstack_layers') : undefined;
   return {
-    type: typeOf(found, hasExperts),
+    type: typeOf(found, { hasExperts, hasMtp: modules > 0 }),
     hiddenSize,
     vocabSize: vocabSizeOf(outside, hiddenSize, metadata),
     ...(outside.has('output.weight') ? {} : { tiedEmbeddings: true }),
@@ -167,12 +173,15 @@ const NEVER_READ: Readonly<Record<string, (metadata: Metadata, family: GgufFamil
 
 const isFeedForward = (block: Block): block is FeedForward => block.kind === 'dense' || block.kind === 'moe';
 
-/** A layer without a norm between attention and feed-forward has them side by side. */
+/** A layer without a norm between attention and feed-forward has them side by side, or has only one of them. */
 function stepsOf(tensors: LayerTensors, layer: number, reading: Reading): ReadLayer {
-  const mixers = [mixerOf(tensors, layer, reading), ...helpersOf(tensors, layer, reading)];
+  const mixers = [...mixersOf(tensors, layer, reading), ...helpersOf(tensors, layer, reading)];
   const feedForwards = feedForwardsOf(tensors, layer, reading);
+  if (mixers.length + feedForwards.length === 0)
+    throw notUnderstood(reading, `layer ${layer} without attention and feed-forward`);
   const isParallel = !tensors.has('ffn_norm.weight') && !tensors.has('post_attention_norm.weight');
-  return isParallel ? [[...mixers, ...feedForwards]] : [mixers, feedForwards];
+  const steps = isParallel ? [[...mixers, ...feedForwards]] : [mixers, feedForwards];
+  return steps.filter(({ length }) => length > 0);
 }
 
 function tableOf(outside: LayerTensors, { tableSpares }: GgufFamily): 'llama3' | 'longrope' | undefined {

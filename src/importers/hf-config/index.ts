@@ -1,4 +1,5 @@
-import type { Model } from '../../schema/model.js';
+import * as z from 'zod';
+import { type Architecture, architectureSchema, type Model } from '../../schema/model.js';
 import { adapterOf } from './choose.js';
 import { Fields, isRecord } from './fields.js';
 import { architectureOf, type Geometry } from './geometry.js';
@@ -39,16 +40,19 @@ export function importConfig(
   config.refuseUnread();
   const inputs = inputsOf(geometry);
   const name = HUB_NAME.exec(config.text('_name_or_path') ?? '')?.[1] ?? id;
+  const more = {
+    ...(inputs.length > 1 ? { modalities: { input: inputs, output: ['text'] } } : {}),
+    ...releasedFormatOf(config),
+  };
   return {
     name,
     id,
     context: { native: geometry.contextTokens },
-    ...(inputs.length > 1 ? { modalities: { input: inputs, output: ['text'] } } : {}),
-    ...releasedFormatOf(config),
-    architecture: architectureOf(type, geometry),
+    ...more,
+    architecture: checked(architectureOf(type, geometry), config),
     sources: [
       {
-        facts: ['architecture', 'context.native', 'releasedFormat'],
+        facts: ['architecture', 'context.native', ...Object.keys(more)],
         from,
         date,
         note: 'What the config leaves out is the default of its class in transformers 5.18.0.',
@@ -56,6 +60,12 @@ export function importConfig(
     ],
     ...(geometry.notes?.length ? { importNotes: geometry.notes } : {}),
   };
+}
+
+/** Sizes that no model has make a spec that the schema refuses. */
+function checked(architecture: Architecture, config: Fields): Architecture {
+  const { error } = architectureSchema.safeParse(architecture);
+  return error ? config.wrong(`it makes no model: ${z.prettifyError(error)}`) : architecture;
 }
 
 const inputsOf = ({ vision, towers }: Geometry): string[] => [

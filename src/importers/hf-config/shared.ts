@@ -1,4 +1,4 @@
-import type { Architecture, Block } from '../../schema/model.js';
+import { type Architecture, type Block, MOST_LAYERS } from '../../schema/model.js';
 import type { Fields } from './fields.js';
 import type { Geometry, LayerBlocks } from './geometry.js';
 
@@ -10,9 +10,6 @@ export type Latent = Extract<Block, { kind: 'latent' }>;
 
 /** Reads one config of its family. @throws InputError `not-understood` or `bad-file` naming the field */
 export type Adapter = (config: Fields) => Geometry;
-
-/** More layers than this are a slip, not a model. */
-const MOST_LAYERS = 2000;
 
 /** The number of layers of the stack. */
 export function layerCount(config: Fields): number {

@@ -26,13 +26,21 @@ export async function readHubModel(ref: HubRef, settings: HubSettings, known: Kn
   const id = formatHubRef(ref);
   if (ref.quant === undefined && hasConfig) {
     const path = await fetchFile(repository, CONFIG, settings);
-    return readConfigFrom(path, { ...originOf(repository, CONFIG), id }, known);
+    return ofRepository(readConfigFrom(path, { ...originOf(repository, CONFIG), id }, known), repository);
   }
   const file = chooseGguf(repository.files, ref.quant);
   if (!file) throw nothingToRead(repository, ref);
   const gguf = await readHubGguf(repository, file.path, settings);
-  return heldModel(gguf, id, { ...originOf(repository, file.path), architectures: known.ggufNames });
+  const origin = { ...originOf(repository, file.path), architectures: known.ggufNames };
+  return ofRepository(heldModel(gguf, id, origin), repository);
 }
+
+/** The repository is what the model is called, whatever its file says. */
+const ofRepository = (model: Model, { id }: Repository): Model => ({
+  ...model,
+  name: id.slice(id.indexOf('/') + 1),
+  hubIds: [id],
+});
 
 const originOf = ({ id, commit }: Repository, path: string) => ({
   from: `${id}@${commit.slice(0, COMMIT_SIGNS)}:${path}`,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { FAMILIES, type Family } from '../../../src/core/engines/llama-cpp/families.js';
+import { load } from '../../../src/core/engines/llama-cpp/load.js';
 import type { PreparedModel } from '../../../src/core/engines/llama-cpp/prepare.js';
 import { ggufTensors, keepsMtp } from '../../../src/core/engines/llama-cpp/tensors.js';
 import { type Steps, stackOf } from '../../../src/core/tensors/stack.js';
@@ -172,7 +173,8 @@ async function expectSameSpec(prepared: PreparedModel): Promise<void> {
   const shapes = (one: Architecture, how: Family) =>
     ggufTensors(one, how).map(({ name: tensor, ne }) => [tensor, ne]);
   expect(shapes(architecture, { ...family, keepsMtp: true })).toEqual(shapes(model.architecture, family));
-  expect(engine.architectures[architecture.type]).toBe(architectureName);
+  const again = load({ ...model, architecture }, engine.architectures[architecture.type]!);
+  expect(again.architectureName).toBe(architectureName);
   expect({ context, name }).toEqual({ context: { native: model.context.native }, name: model.name });
 }
 
@@ -224,8 +226,11 @@ describe('models that nobody made, as files', () => {
 test.each([
   ['llama-3.1-8b', 'llama'],
   ['mixtral-8x7b', 'mixtral'],
+  ['deepseek-v3', 'deepseek_v3'],
+  ['glm-4.7-flash', 'glm4_moe_lite'],
   ['gemma-4-26b-a4b', 'gemma4'],
-])('%s is told by its experts: %s', async (id, type) => {
+  ['nemotron-3-nano-30b-a3b', 'nemotron_h'],
+])('%s is told by its experts or its layers for multi-token prediction: %s', async (id, type) => {
   const { architecture } = await readBack((await preparedOf(id))!);
   expect(architecture).toMatchObject({ type });
 });

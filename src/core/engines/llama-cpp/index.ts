@@ -10,20 +10,23 @@ import { explain } from './explain.js';
 import { fitted } from './fitted.js';
 import { llamaCppFlags } from './flags.js';
 import { cacheBytes } from './kv-cache.js';
+import { type LoadedModel, load } from './load.js';
 import { notesOf } from './notes.js';
 import { OPTIONS, readOptions } from './options.js';
 import type { Placement, Run } from './placement.js';
 import { type BufferKind, type PreparedModel, prepare } from './prepare.js';
 import { projectorOf } from './projector.js';
-import { type Settings, settingsOf } from './settings.js';
+import { mostSequences, type Settings, settingsOf } from './settings.js';
 import { placedWeights } from './weights.js';
 
 const LOGIT_BYTES = 4;
 
 /** llama.cpp as a rule set: `docs/formulas.md` has every rule with its source. */
-export const llamaCpp: EngineRules<PreparedModel> = {
+export const llamaCpp: EngineRules<LoadedModel, PreparedModel> = {
   options: OPTIONS,
   readOptions,
+  mostSequences,
+  load,
   prepare,
   use,
   explain,
@@ -96,17 +99,20 @@ function placedCaches(
 
 const NO_LAYERS: Run = { from: 0, to: 0 };
 
-/** The engine's own figures where its graph is known, else a law with a range. */
+/** The engine's own figures where its graph is known, else a law with a range; none where the least is asked for. */
 function computeBuffers(
   prepared: PreparedModel,
   settings: Settings,
   placement: Placement,
   accuracy: Accuracy,
 ): ComputeBuffers {
+  if (accuracy === 'atLeast') return { cards: placement.cards.map(() => NOTHING), host: NOTHING };
   if (accuracy === 'exact' && canReplay(prepared)) return computeByReplay(prepared, settings, placement);
   const law = computeByLaw(prepared, settings, placement);
   return accuracy === 'exact' ? law : { cards: law.cards.map(atMost), host: atMost(law.host) };
 }
+
+const NOTHING: Estimate = { bytes: 0, low: 0, high: 0 };
 
 const atMost = ({ low, high }: Estimate): Estimate => ({ bytes: high, low, high });
 

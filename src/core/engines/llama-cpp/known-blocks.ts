@@ -33,7 +33,9 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
       'experts',
       'activeExperts',
       'intermediateSize',
+      'gate',
       'bias',
+      'latentSize',
       'groups',
       'routerCorrection',
       'routerScales',
@@ -73,7 +75,8 @@ const STRANGE_BLOCKS: Readonly<
     'bias' in block && block.bias === 'qkvo' && !biases?.includes('attentionOutput'),
   'bias of the feed-forward': (block, { biases }) =>
     block.kind === 'dense' && block.bias === true && !biases?.includes('feedForward'),
-  gate: (block, { ungated = false }) => block.kind === 'dense' && (block.gate === false) !== ungated,
+  gate: (block, { ungated = false }) =>
+    (block.kind === 'dense' || block.kind === 'moe') && (block.gate === false) !== ungated,
   qkNorm: (block, { qkNorm }) => 'qkNorm' in block && block.qkNorm !== undefined && block.qkNorm !== qkNorm,
   outputGate: (block, { outputGates = [] }) =>
     'kvHeads' in block &&
@@ -110,6 +113,13 @@ const STRANGE_BLOCKS: Readonly<
     (block.shared?.intermediateSize ?? 0) % block.intermediateSize > 0,
   routerCorrection: (block, { corrects }) =>
     block.kind === 'moe' && block.routerCorrection !== undefined && !corrects,
+  'routerCorrection, which is missing': (block, { corrects }) =>
+    block.kind === 'moe' && block.routerCorrection === undefined && corrects === 'always',
+  'bias of experts': (block, { ungated }) => block.kind === 'moe' && block.bias === true && ungated === true,
+  latentSize: (block, { latentExperts }) =>
+    block.kind === 'moe' && block.latentSize !== undefined && !latentExperts,
+  groups: (block, { withoutGroups }) =>
+    block.kind === 'moe' && (block.groups?.count ?? 1) > 1 && withoutGroups === true,
   queryRank: (block, { plainQueries }, architecture) =>
     block.kind === 'latent' &&
     plainQueries !== undefined &&
@@ -146,8 +156,12 @@ const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, famil
     ),
   'blocks side by side': (architecture, { parallel = false }) =>
     stackOf(architecture).some((steps) => steps.some(mixesBoth) !== parallel),
+  'layers of more than one block': (architecture, { single }) =>
+    single === true && stackOf(architecture).some((steps) => steps.flat().length > 1),
   'layers with an indexer, and without': (architecture, { indexers }) =>
     !placesIndexers(stackOf(architecture), indexers),
+  'norms of queries and keys': (architecture, { normsFrom = Number.POSITIVE_INFINITY }) =>
+    stackOf(architecture).length >= normsFrom,
   'an order of windows of its own': hasOtherWindows,
   'layers without experts': (architecture, { experts }) =>
     experts !== undefined && !placesExperts(architecture, experts),

@@ -81,6 +81,8 @@ const NAMES: Record<string, string> = {
   'mlp.experts.up_proj': 'ffn_up_exps',
   'mlp.experts.gate_up_proj': 'ffn_gate_up_exps',
   'mlp.experts.down_proj': 'ffn_down_exps',
+  'mlp.fc1_latent_proj': 'ffn_latent_down',
+  'mlp.fc2_latent_proj': 'ffn_latent_up',
   'mlp.shared_expert.gate_proj': 'ffn_gate_shexp',
   'mlp.shared_expert.up_proj': 'ffn_up_shexp',
   'mlp.shared_expert.down_proj': 'ffn_down_shexp',
@@ -250,13 +252,16 @@ function namesOf(part: Part, surroundings: Surroundings): Named[] {
   if (reshaped) return reshaped(part, surroundings);
   const dot = part.name.lastIndexOf('.');
   const base = part.name.slice(0, dot);
-  const name = familyName(base, surroundings.family) ?? NAMES[base];
+  const name = familyName(base, part, surroundings.family) ?? NAMES[base];
   if (!name) throw new InputError('not-understood', { field: `tensor ${part.name}`, engine: 'llama.cpp' });
   return [{ name: name + part.name.slice(dot), ne: ggmlShape(part, surroundings.architecture) }];
 }
 
-const familyName = (base: string, { ffnNorm, mtpNorm }: Family): string | undefined =>
-  ({ ffn_norm: ffnNorm, 'nextn.shared_head_norm': mtpNorm })[base];
+function familyName(base: string, { role }: Part, family: Family): string | undefined {
+  const { mtpFfnNorm, ffnNorm, mtpNorm } = family;
+  const inner = role === 'mtp' ? (mtpFfnNorm ?? ffnNorm) : ffnNorm;
+  return { ffn_norm: inner, 'nextn.shared_head_norm': mtpNorm }[base];
+}
 
 /** Fastest dimension first; experts become the last one; rows that no token uses are dropped. */
 function ggmlShape(part: Part, { paddingRows = 0 }: Architecture): number[] {

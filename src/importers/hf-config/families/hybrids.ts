@@ -159,16 +159,21 @@ function nemotronBlocks(config: Fields): (word: string) => Block {
   };
 }
 
-const nemotronMamba = (config: Fields): Block => ({
-  kind: 'mamba2',
-  heads: config.count('mamba_num_heads'),
-  headDim: config.count('mamba_head_dim'),
-  stateDim: config.count('ssm_state_size', 'mamba_state_dim'),
-  groups: config.count('n_groups', 'mamba_n_groups'),
-  convKernel: config.count('conv_kernel', 'mamba_d_conv'),
-  ...(config.flag(true, 'use_conv_bias') ? {} : { convBias: false as const }),
-  ...(config.flag(false, 'mamba_proj_bias', 'use_bias') ? { bias: true as const } : {}),
-});
+function nemotronMamba(config: Fields): Block {
+  // Two generations of the class, each with a name of its own for the same switch.
+  const bias = config.flag(false, 'use_bias');
+  if (config.flag(bias, 'mamba_proj_bias') !== bias) config.refuse('mamba_proj_bias', !bias);
+  return {
+    kind: 'mamba2',
+    heads: config.count('mamba_num_heads'),
+    headDim: config.count('mamba_head_dim'),
+    stateDim: config.count('ssm_state_size', 'mamba_state_dim'),
+    groups: config.count('n_groups', 'mamba_n_groups'),
+    convKernel: config.count('conv_kernel', 'mamba_d_conv'),
+    ...(config.flag(true, 'use_conv_bias') ? {} : { convBias: false as const }),
+    ...(bias ? { bias: true as const } : {}),
+  };
+}
 
 function nemotronMoe(config: Fields): Moe {
   const latentSize = config.countOrNone('moe_latent_size');

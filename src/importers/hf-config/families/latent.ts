@@ -38,14 +38,24 @@ interface LatentTraits {
   readonly firstDense?: number;
   /** The router is corrected by a buffer. */
   readonly corrected?: boolean;
+  /** Modules for further tokens bring their own embedding table and head. */
+  readonly ownEmbedding?: boolean;
   /** Layers with an indexer of their own; the others, where there are any, read its choice. */
   readonly indexer?: (config: Fields, layers: number) => readonly boolean[];
 }
 
 /** DeepSeek's decoders: latent attention, a few plain layers, then experts. */
 const deepseek =
-  ({ epsilon = 1e-6, context, firstDense = 0, corrected = true, indexer }: LatentTraits = {}): Adapter =>
+  (traits: LatentTraits = {}): Adapter =>
   (config) => {
+    const {
+      epsilon = 1e-6,
+      context,
+      firstDense = 0,
+      corrected = true,
+      ownEmbedding = true,
+      indexer,
+    } = traits;
     const layers = layerCount(config);
     const attention = latentOf(config);
     const index = indexer ? indexerOf(config, attention) : undefined;
@@ -59,7 +69,11 @@ const deepseek =
     const stack = feedForwards.map((feedForward, layer): LayerBlocks => [mixer(indexed[layer]), feedForward]);
     const modules = config.countOrNone('num_nextn_predict_layers');
     const mtp = modules
-      ? { modules, layer: [mixer(index !== undefined), feedForwards.at(-1)!], ownEmbedding: true as const }
+      ? {
+          modules,
+          layer: [mixer(index !== undefined), feedForwards.at(-1)!],
+          ...(ownEmbedding ? { ownEmbedding } : {}),
+        }
       : undefined;
     return {
       ...outlineOf(config, { epsilon: [epsilon], ...(context ? { context } : {}) }),
@@ -232,7 +246,13 @@ export const LATENT: Readonly<Record<string, Adapter>> = {
   kimi_k2: deepseek({ firstDense: 3, context: 131_072 }),
   glm4_moe_lite: deepseek({ firstDense: 1, epsilon: 1e-5, context: 202_752 }),
   deepseek_v32: deepseek({ firstDense: 3, context: 163_840, indexer: indexedLayers }),
-  glm_moe_dsa: deepseek({ firstDense: 3, epsilon: 1e-5, context: 202_752, indexer: indexedLayers }),
+  glm_moe_dsa: deepseek({
+    firstDense: 3,
+    epsilon: 1e-5,
+    context: 202_752,
+    ownEmbedding: false,
+    indexer: indexedLayers,
+  }),
   longcat_flash: longcat,
   deepseek_v4: deepseekV4,
   deepseek_ref: deepseekV4,

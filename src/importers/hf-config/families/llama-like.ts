@@ -27,7 +27,7 @@ export const LLAMA_LIKE: Readonly<Record<string, Adapter>> = {
     denseBias: 'mlp_bias',
     context: 2048,
   }),
-  phi3: plain({ epsilon: [1e-5], window: everyLayer, context: 4096 }),
+  phi3: plain({ epsilon: [1e-5], window: everyLayer, turnsPart: true, context: 4096 }),
   glm4: plain({
     attention: { biasSwitch: ['attention_bias', true, 'qkv'], kvHeads: 2, headDim: 128 },
     placement: 'sandwich',

@@ -248,7 +248,8 @@ export const MIXTURES: Readonly<Record<string, Adapter>> = {
 
 /** MiniMax-M2: modules for further tokens are in the config but not in the checkpoint. */
 function minimaxMoe(config: Fields): Moe {
-  config.ignore('use_mtp', 'num_mtp_modules', 'mtp_transformer_layers', 'qk_norm_type', 'use_routing_bias');
+  config.ignore('use_mtp', 'num_mtp_modules', 'mtp_transformer_layers', 'qk_norm_type');
+  if (!config.flag(true, 'use_routing_bias')) config.refuse('use_routing_bias', false);
   if (config.wholes('attn_type_list')?.includes(0)) config.refuse('attn_type_list');
   if (!config.flag(true, 'use_qk_norm')) config.refuse('use_qk_norm', false);
   if (config.countOrNone('shared_intermediate_size')) config.refuse('shared_intermediate_size');

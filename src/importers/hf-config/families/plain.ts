@@ -28,6 +28,8 @@ export interface Traits extends Outline {
   readonly normBias?: true;
   /** Attention and feed-forward run side by side behind one norm. */
   readonly parallel?: true;
+  /** The config may say that only a part of each head turns. */
+  readonly turnsPart?: true;
 }
 
 /** Which layers of a family look back over a window only. */
@@ -51,15 +53,25 @@ export const plain =
 /** Everything but the layers. */
 export function frameOf(config: Fields, traits: Traits): Omit<Geometry, 'layers'> {
   const outline = outlineOf(config, traits);
-  const { placement, normBias } = traits;
+  const { placement, normBias, turnsPart } = traits;
   return {
     ...outline,
+    ...(turnsPart && outline.rope ? { rope: { ...outline.rope, ...turningPart(config) } } : {}),
     norm: {
       ...outline.norm,
       ...(placement ? { placement } : {}),
       ...(normBias ? { bias: true as const } : {}),
     },
   };
+}
+
+/** Numbers of a head that turn, where not all do. */
+function turningPart(config: Fields): { dim?: number } {
+  const nested = config.looseGroup('rope_parameters', 'rope_scaling');
+  const part = config.number(nested?.number(1, 'partial_rotary_factor') ?? 1, 'partial_rotary_factor');
+  if (part === 1) return {};
+  const heads = config.count('num_attention_heads');
+  return { dim: Math.trunc(Math.trunc(part * config.count('hidden_size')) / heads) };
 }
 
 /** The attention of every layer, with its window where the layer has one. */

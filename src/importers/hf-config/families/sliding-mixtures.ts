@@ -134,7 +134,8 @@ const minimaxM3: Adapter = (config) => {
   if ((config.text('qk_norm_type') ?? 'per_head') !== 'per_head') config.refuse('qk_norm_type');
   const attention = attentionOf(config, { qkNorm: 'head', kvHeads: 4, headDim: 128 });
   const { index, sparse } = minimaxIndexer(config, layers);
-  config.ignore('use_gemma_norm', 'num_mtp_modules', 'use_routing_bias');
+  if (!config.flag(true, 'use_routing_bias')) config.refuse('use_routing_bias', false);
+  config.ignore('use_gemma_norm', 'num_mtp_modules');
   const feedForwards = feedForwardsOf(config, layers, {
     where: afterFirst(),
     moe: minimaxM3Moe,

@@ -150,6 +150,8 @@ test('windows and whole layers are counted apart', () => {
   // 512 bytes a cell: 2 layers × 1,536 cells, 2 layers × 8,192 cells. Every second layer of the family is whole.
   const counted = bytesOf(mixed, {}, 'host', 'gpt-oss');
   expect(counted).toEqual({ slidingWindow: 2 * 1536 * 512, fullAttention: 2 * 8192 * 512 });
+  // Llama's loader reads no windows.
+  expect(bytesOf(mixed, {}, 'host', 'llama')).toEqual({ fullAttention: 4 * 8192 * 512 });
 });
 
 test('a run of layers has its own share', () => {

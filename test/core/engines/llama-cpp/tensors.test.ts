@@ -35,6 +35,28 @@ test('a dense model is listed under the engine’s names, row length first', () 
   ]);
 });
 
+test('some architectures have queries, keys and values in one matrix, and gate and up', () => {
+  const biased = toy({ attention: { ...ATTENTION, bias: 'qkv' }, dense: DENSE }, [['attention', 'dense']]);
+  const lines = linesOf(biased, { fused: ['qkv', 'gateUp'] });
+  expect(lines.filter((line) => line.startsWith('blk.0.'))).toEqual([
+    'blk.0.attn_norm.weight [8]',
+    'blk.0.attn_output.weight [8,8]',
+    'blk.0.attn_qkv.bias [16]',
+    'blk.0.attn_qkv.weight [8,16]',
+    'blk.0.ffn_down.weight [16,8]',
+    'blk.0.ffn_norm.weight [8]',
+    'blk.0.ffn_up.weight [8,32]',
+  ]);
+});
+
+test('trained numbers of an activation are metadata', () => {
+  const lines = linesOf(toy({ dense: { ...DENSE, gate: false, activationParameters: 2 } }, [['dense']]));
+  expect(lines.filter((line) => line.includes('ffn') && !line.includes('norm'))).toEqual([
+    'blk.0.ffn_down.weight [16,8]',
+    'blk.0.ffn_up.weight [8,16]',
+  ]);
+});
+
 test('layers are numbered from 0', () => {
   expect(linesOf(TWO_LAYERS).filter((line) => line.includes('attn_q'))).toEqual([
     'blk.0.attn_q.weight [8,8]',
@@ -140,7 +162,7 @@ test('norms behind a block have names of their own', () => {
 describe('frequency factors of Llama 3', () => {
   const scaled = { ...TWO_LAYERS, rope: { theta: 5e5, scaling: { kind: 'llama3', factor: 8 } } } as const;
   const factorsOf = (architecture: Architecture) =>
-    ggufTensors(architecture, { ropeFactors: 'llama3' }).filter(({ name }) => name === 'rope_freqs.weight');
+    ggufTensors(architecture, { ropeFactors: 'llama3' }).filter(({ name }) => name.startsWith('rope_'));
 
   test('are half a head, on every device', () => {
     expect(factorsOf(scaled)).toMatchObject([{ ne: [2], place: 'everyDevice' }]);
@@ -152,6 +174,18 @@ describe('frequency factors of Llama 3', () => {
 
   test('are not there with another scaling', () => {
     expect(factorsOf({ ...scaled, rope: { theta: 5e5, scaling: { kind: 'yarn', factor: 8 } } })).toEqual([]);
+  });
+
+  test('are not there where the converter writes none', () => {
+    expect(linesOf(scaled).filter((line) => line.startsWith('rope_'))).toEqual([]);
+  });
+
+  test('are two tables where they depend on the context', () => {
+    const long = { ...TWO_LAYERS, rope: { theta: 1e4, scaling: { kind: 'longrope', factor: 1 } } } as const;
+    expect(linesOf(long, { ropeFactors: 'longrope' }).filter((line) => line.startsWith('rope_'))).toEqual([
+      'rope_factors_long.weight [2]',
+      'rope_factors_short.weight [2]',
+    ]);
   });
 });
 

@@ -29,6 +29,8 @@ export interface GraphFamily {
   readonly plainNormUnlessExperts?: number;
   /** Rows of logits are chosen not in the last layer but behind it, or behind the last norm. */
   readonly choosesRows?: 'afterLayers' | 'afterNorm';
+  /** The activation of what has no gate is squared. */
+  readonly squaresActivation?: true;
   /** Values are normalised too, without weights. */
   readonly normsValues?: true;
   /** What is squeezed by a hyperbolic tangent: logits of attention where they are computed, those of tokens. */
@@ -106,6 +108,12 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
     scales: ['embedding'],
     normsValues: true,
     softCaps: ['logits'],
+    choosesRows: 'afterNorm',
+  },
+  nemotron_h: { squaresActivation: true, choosesRows: 'afterNorm' },
+  nemotron_h_moe: {
+    routing: { gating: 'sigmoid', normalised: true, scaled: true },
+    squaresActivation: true,
     choosesRows: 'afterNorm',
   },
   olmo2: {},

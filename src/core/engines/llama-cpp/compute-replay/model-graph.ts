@@ -104,10 +104,14 @@ interface Position {
 
 function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast }: Position): Tensor {
   const { family, ffnNorm } = build;
-  const { mixer, beside, feedForward, experts, parallel } = blocksOf(steps);
   const normed = normBefore(build, hidden, 'attn_norm.weight', layer);
   if (family.expandsNorm) put(build, normed);
   const choose = (a: Tensor) => (isLast && !family.choosesRows ? getRows(a, build.outputIds()) : a);
+  const [only] = steps.flat();
+  // One name for the norms of all blocks: every layer is one.
+  if (only && ffnNorm === 'attn_norm')
+    return add(choose(buildBlock(build, only, normed, layer)), choose(hidden));
+  const { mixer, beside, feedForward, experts, parallel } = blocksOf(steps);
   const mixed = choose(buildBlock(build, mixer, normed, layer, beside));
   if (parallel) {
     const out = buildBlock(build, feedForward, choose(normed), layer);
