@@ -2,6 +2,7 @@ import type { Architecture, Block, Model } from '../../../schema/model.js';
 import { cacheOf, type LayerCache, type MemoryCache } from '../../cache/index.js';
 import { type Steps, stackOf } from '../../tensors/stack.js';
 import { FAMILIES, type Family } from './families.js';
+import { asHeld } from './held.js';
 import { refuseUnknown } from './known-blocks.js';
 import { type LawShape, lawShapeOf } from './law-shape.js';
 import { asLoaded } from './loaded.js';
@@ -49,9 +50,10 @@ export interface LoadedModel {
  * @throws InputError `not-understood` for a block that the rules do not know
  * @example load(maverick, 'llama4').layersAll // 48
  */
-export function load(model: Model, architectureName: string): LoadedModel {
-  const name = nameFor(model.architecture, architectureName);
-  const family = FAMILIES[name] ?? {};
+export function load(model: Model, name: string): LoadedModel {
+  const architectureName = nameFor(model.architecture, name);
+  const known = FAMILIES[architectureName] ?? {};
+  const family = model.held ? asHeld(known, model.held) : known;
   refuseUnknown(model.architecture, family);
   const architecture = asLoaded(model.architecture, family);
   const stack = stackOf(architecture);
@@ -60,7 +62,7 @@ export function load(model: Model, architectureName: string): LoadedModel {
   const blocks = [...new Set(stack.flat(2))];
   return {
     model: { ...model, architecture },
-    architectureName: name,
+    architectureName,
     family,
     stack,
     layout,
