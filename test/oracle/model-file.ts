@@ -133,6 +133,7 @@ function feedForwardKeys({ block }: Spec): Metadata {
 
 function recurrentKeys({ block }: Spec): Metadata {
   const delta = block('gatedDeltaNet');
+  const first = block('mamba1');
   const mamba = block('mamba2');
   return {
     ...(delta && {
@@ -141,6 +142,12 @@ function recurrentKeys({ block }: Spec): Metadata {
       'ssm.state_size': delta.keyDim,
       'ssm.time_step_rank': delta.valueHeads,
       'ssm.group_count': delta.keyHeads,
+    }),
+    ...(first && {
+      'ssm.conv_kernel': first.convKernel,
+      'ssm.inner_size': first.innerSize,
+      'ssm.state_size': first.stateDim,
+      'ssm.time_step_rank': first.timeRank,
     }),
     ...(mamba && {
       'ssm.conv_kernel': mamba.convKernel,
@@ -292,6 +299,7 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
   'minimax-m2': () => ({ expert_gating_func: SIGMOID }),
   nemotron_h: nemotronH,
   nemotron_h_moe: nemotronH,
+  jamba: (spec) => ({ 'attention.head_count_kv': spec.layers.map(keyValueHeads) }),
   granitehybrid: (spec) => ({
     'attention.head_count_kv': spec.layers.map(keyValueHeads),
     ...GRANITE,

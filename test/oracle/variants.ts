@@ -5,14 +5,16 @@ import type { Random } from './random.js';
 type BlockOf<K extends Block['kind']> = Extract<Block, { kind: K }>;
 type Attention = BlockOf<'full' | 'sliding' | 'chunked'>;
 
+type Inner = Readonly<Partial<Record<'dense' | 'moe', number>>>;
+
 /** What all blocks of a variant share. */
 interface Shape {
   readonly hiddenSize: number;
   readonly queryRank: number;
   readonly heads: Pick<Attention, 'heads' | 'kvHeads' | 'headDim'>;
   readonly window: number;
-  /** The feed-forward is as wide as the hidden state. */
-  readonly squareDense: boolean;
+  /** How wide feed-forwards are, where the loader does not take any width. */
+  readonly inner: Inner;
   readonly extras: Extras;
 }
 
@@ -34,12 +36,13 @@ interface Extras {
 export function drawVariant(random: Random, model: Model): Omit<Model, 'id'> {
   const { architecture } = model;
   const heads = drawHeads(random, architecture.type);
+  const hiddenSize = SQUARE.has(architecture.type) ? heads.heads * heads.headDim : 64 * random.scaled(4, 128);
   const shape: Shape = {
-    hiddenSize: SQUARE.has(architecture.type) ? heads.heads * heads.headDim : 64 * random.scaled(4, 128),
+    hiddenSize,
     heads,
     queryRank: 64 * random.whole(1, 24),
     window: random.scaled(16, 8192),
-    squareDense: architecture.type === 'arctic',
+    inner: INNER[architecture.type]?.(random, hiddenSize) ?? {},
     extras: EXTRAS[architecture.type]?.(random) ?? {},
   };
   const { tiedEmbeddings: _, mtp, vision: __, ...kept } = relaid(random, architecture);
@@ -72,8 +75,28 @@ const TIED = new Set(['gemma', 'gemma2', 'gemma3', 'gemma3_text', 'cohere', 'coh
 /** Architectures whose queries are as wide as the hidden state. */
 const SQUARE = new Set([
   ...['qwen', 'qwen2', 'qwen2_vl', 'qwen2_5_vl', 'phi3', 'olmo2', 'olmo3', 'granite', 'cohere', 'cohere2'],
-  ...['internlm2', 'baichuan', 'chatglm', 'qwen2_moe', 'olmoe', 'bailing_moe_v2', 'phimoe', 'dbrx', 'arctic'],
+  ...[
+    'internlm2',
+    'baichuan',
+    'chatglm',
+    'qwen2_moe',
+    'olmoe',
+    'bailing_moe_v2',
+    'phimoe',
+    'dbrx',
+    'arctic',
+    'jamba',
+  ],
 ]);
+
+/** Architectures whose feed-forwards cannot be of any width. */
+const INNER: Readonly<Record<string, (random: Random, hiddenSize: number) => Inner>> = {
+  arctic: (_, hiddenSize) => ({ dense: hiddenSize }),
+  jamba: (random) => {
+    const width = 32 * random.scaled(4, 200);
+    return { dense: width, moe: width };
+  },
+};
 
 const tied = (random: Random): Extras => (random.chance(0.3) ? { tiedEmbeddings: true } : {});
 
@@ -244,14 +267,20 @@ const REDRAWS: { readonly [K in Block['kind']]?: Redraw<K> } = {
     const dim = random.pick([64, 128]);
     return { ...block, keyHeads, valueHeads: keyHeads * random.pick([1, 2, 4]), keyDim: dim, valueDim: dim };
   },
+  mamba1: (random, block, { hiddenSize }) => ({
+    ...block,
+    innerSize: 2 * hiddenSize,
+    stateDim: random.pick([16, 32, 64]),
+    timeRank: 32 * random.whole(1, 10),
+  }),
   // `src/models/granite-hybrid.cpp`: the inner width is twice the hidden size.
   mamba2: (random, block, { hiddenSize }) => {
     const headDim = random.pick([32, 64]);
     return { ...block, headDim, heads: (2 * hiddenSize) / headDim, stateDim: random.pick([64, 128]) };
   },
-  dense: (random, block, { extras, hiddenSize, squareDense }) => ({
+  dense: (random, block, { extras, inner }) => ({
     ...block,
-    intermediateSize: squareDense ? hiddenSize : 32 * random.scaled(4, 900),
+    intermediateSize: inner.dense ?? 32 * random.scaled(4, 900),
     ...(extras.denseBias && { bias: true }),
   }),
   moe: drawExperts,
@@ -269,12 +298,12 @@ const attentionExtras = ({ bias, qkNorm }: Extras) => ({ ...(bias && { bias }), 
 const LEAST_ACTIVE = 4;
 
 /** The shared expert stays as many times as wide as a routed one. */
-function drawExperts(random: Random, block: BlockOf<'moe'>): BlockOf<'moe'> {
+function drawExperts(random: Random, block: BlockOf<'moe'>, { inner }: Shape): BlockOf<'moe'> {
   const { groups, shared } = block;
   const inGroup = random.whole(2, 24);
   const experts = groups ? groups.count * inGroup : random.scaled(2, 256);
   const choosable = groups ? groups.active * inGroup : experts;
-  const intermediateSize = 32 * random.scaled(2, 300);
+  const intermediateSize = inner.moe ?? 32 * random.scaled(2, 300);
   const times = shared ? shared.intermediateSize / block.intermediateSize : 0;
   return {
     ...block,

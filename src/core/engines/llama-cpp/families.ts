@@ -64,6 +64,10 @@ export interface Family {
   readonly outputGates?: readonly ('joint' | 'wide' | 'head')[];
   /** From so many layers on, queries and keys of each head are normed with weights of their own, which a spec cannot say. */
   readonly normsFrom?: number;
+  /** Experts are as wide as other feed-forwards. */
+  readonly oneWidth?: true;
+  /** Mamba's inner width is twice the hidden size, and its step, B and C are normed. */
+  readonly innerTwice?: true;
   /** There are as many key-value heads as heads. */
   readonly squareKeys?: true;
   /** Values may be narrower or wider than keys. */
@@ -229,6 +233,7 @@ export const FAMILIES: Record<string, Family> = {
   chatglm: { fused: ['qkv', 'gateUp'], squareQueries: true },
   qwen: { fused: ['qkv'], squareQueries: true, squareKeys: true, head: 'own' },
   'minimax-m2': { qkNorm: 'width', experts: 'everywhere', corrects: true },
+  jamba: { headsPerLayer: true, squareQueries: true, innerTwice: true, oneWidth: true },
   granitehybrid: { headsPerLayer: true, biases: ['attentionOutput', 'feedForward'], sharedExpert: 'maybe' },
   nemotron_h: { ...NEMOTRON_H, withExperts: 'nemotron_h_moe' },
   nemotron_h_moe: {

@@ -26,6 +26,7 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
   latent: ['heads', 'queryRank', 'kvRank', 'nopeDim', 'ropeDim', 'valueDim'],
   indexer: ['heads', 'headDim', 'queryRank', 'chosenTokens'],
   gatedDeltaNet: ['keyHeads', 'valueHeads', 'keyDim', 'valueDim', 'convKernel'],
+  mamba1: ['innerSize', 'stateDim', 'timeRank', 'convKernel', 'innerNorms'],
   mamba2: ['heads', 'headDim', 'stateDim', 'groups', 'convKernel'],
   dense: ['intermediateSize', 'gate', 'bias', 'activationParameters'],
   moe: [
@@ -138,6 +139,9 @@ const STRANGE_BLOCKS: Readonly<
   'queryRank, which is not that of the attention': (block, _, { blocks }) =>
     block.kind === 'indexer' &&
     Object.values(blocks).some((other) => other.kind === 'latent' && other.queryRank !== block.queryRank),
+  'innerNorms, which are missing': (block) => block.kind === 'mamba1' && block.innerNorms !== true,
+  'innerSize, which is not twice the hidden size': (block, { innerTwice }, { hiddenSize }) =>
+    block.kind === 'mamba1' && !(innerTwice && block.innerSize === 2 * hiddenSize),
   window: (block, { windows }) => block.kind === 'sliding' && windows === undefined,
   'heads of another width than the hidden state': (block, { squareQueries }, { hiddenSize }) =>
     squareQueries === true && 'kvHeads' in block && block.heads * block.headDim !== hiddenSize,
@@ -165,6 +169,11 @@ const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, famil
     ),
   'blocks side by side': (architecture, { parallel = false }) =>
     stackOf(architecture).some((steps) => steps.some(mixesBoth) !== parallel),
+  'experts of another width than the feed-forwards': ({ blocks }, { oneWidth }) =>
+    oneWidth === true &&
+    new Set(
+      Object.values(blocks).flatMap((block) => ('intermediateSize' in block ? block.intermediateSize : [])),
+    ).size > 1,
   'layers of more than one block': (architecture, { single }) =>
     single === true && stackOf(architecture).some((steps) => steps.flat().length > 1),
   'layers with an indexer, and without': (architecture, { indexers }) =>

@@ -72,6 +72,11 @@ const NAMES: Record<string, string> = {
   'linear_attn.out_proj': 'ssm_out',
   'mamba.in_proj': 'ssm_in',
   'mamba.conv1d': 'ssm_conv1d',
+  'mamba.x_proj': 'ssm_x',
+  'mamba.dt_proj': 'ssm_dt',
+  'mamba.dt_layernorm': 'ssm_dt_norm',
+  'mamba.b_layernorm': 'ssm_b_norm',
+  'mamba.c_layernorm': 'ssm_c_norm',
   'mamba.out_proj': 'ssm_out',
   'mlp.gate_proj': 'ffn_gate',
   'mlp.up_proj': 'ffn_up',
@@ -122,8 +127,8 @@ const RESHAPED: Record<string, (part: Part, surroundings: Surroundings) => Named
   'linear_attn.dt_bias': ({ shape }) => [{ name: 'ssm_dt.bias', ne: shape }],
   'linear_attn.A_log': ({ shape }) => [{ name: 'ssm_a', ne: shape }],
   'mamba.dt_bias': ({ shape }) => [{ name: 'ssm_dt.bias', ne: shape }],
-  'mamba.A_log': ({ shape }) => [{ name: 'ssm_a', ne: [1, ...shape] }],
-  'mamba.D': ({ shape }) => [{ name: 'ssm_d', ne: [1, ...shape] }],
+  'mamba.A_log': ({ shape }, around) => [{ name: 'ssm_a', ne: byHead(shape, around) }],
+  'mamba.D': ({ shape }, around) => [{ name: 'ssm_d', ne: byHead(shape, around) }],
   'mamba.norm.weight': groupedNorm,
   // Metadata of the file.
   'mlp.act_fn.parameters': () => [],
@@ -316,6 +321,10 @@ function betaAlpha({ shape }: Part, { architecture: { hiddenSize }, family }: Su
   if (!family.partsBetaAlpha) return [{ name: 'ssm_ba.weight', ne: [hiddenSize, rows] }];
   return ['ssm_alpha.weight', 'ssm_beta.weight'].map((name) => ({ name, ne: [hiddenSize, rows / 2] }));
 }
+
+/** Mamba-2 has one number for each head, Mamba as many as there are channels: `conversion/mamba.py`. */
+const byHead = (shape: readonly number[], { blocks }: Surroundings): number[] =>
+  blocks.some(({ kind }) => kind === 'mamba2') ? [1, ...shape] : shape.toReversed();
 
 /** `conversion/mamba.py`: the inner norm as one row a group. */
 function groupedNorm({ shape }: Part, surroundings: Surroundings): Named[] {

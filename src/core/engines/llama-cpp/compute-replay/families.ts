@@ -41,8 +41,8 @@ export interface GraphFamily {
   readonly layerNorms?: true;
   /** Places of a token, where it has more than one: time, height, width and another. */
   readonly positionsPerToken?: 4;
-  /** The feed-forward is added to the residual, not the other way round. */
-  readonly residualFirst?: true;
+  /** The feed-forward is added to the residual, not the other way round; `always`: attention too. */
+  readonly residualFirst?: true | 'always';
   /** The norm before the mixer enters the graph on its own. */
   readonly expandsNorm?: true;
 }
@@ -140,6 +140,7 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   chatglm: {},
   qwen: {},
   'minimax-m2': { routing: { gating: 'sigmoid', normalised: true } },
+  jamba: { routing: { gating: 'softmax' }, residualFirst: 'always' },
   granitehybrid: {
     routing: { gating: 'softmax', normalised: true },
     scales: ['embedding', 'residual', 'logits'],

@@ -8,6 +8,7 @@ import { dense, denseAndMoe, moe } from './blocks/feed-forward.js';
 import { gatedDeltaNet } from './blocks/gated-delta-net.js';
 import { latent } from './blocks/latent.js';
 import { joinLayerInput, layerInputs } from './blocks/layer-embedding.js';
+import { mamba1 } from './blocks/mamba1.js';
 import { mamba2 } from './blocks/mamba2.js';
 import { type Build, newBuild, norm, put, type Structure, weight } from './build.js';
 import type { Graph } from './graph.js';
@@ -30,6 +31,7 @@ const BUILDERS: { [K in Block['kind']]?: Builder<K> } = {
   chunked: attention,
   latent,
   gatedDeltaNet,
+  mamba1,
   mamba2,
   dense,
   moe,
@@ -118,7 +120,8 @@ function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast 
     return add(add(out, choose(hidden)), mixed);
   }
   const residual = choose(hidden);
-  const middle = add(behind(build, mixed, 'post_attention_norm.weight', layer), residual);
+  const attended = behind(build, mixed, 'post_attention_norm.weight', layer);
+  const middle = family.residualFirst === 'always' ? add(residual, attended) : add(attended, residual);
   if (experts && steps.length > 2) {
     const plain = add(
       buildBlock(build, feedForward, norm(build, middle, 'ffn_norm.weight', layer), layer),
