@@ -299,6 +299,11 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
   'minimax-m2': () => ({ expert_gating_func: SIGMOID }),
   nemotron_h: nemotronH,
   nemotron_h_moe: nemotronH,
+  deci: (spec) => ({
+    'attention.head_count': spec.layers.map(queryHeads),
+    'attention.head_count_kv': spec.layers.map(keyValueHeads),
+    feed_forward_length: spec.layers.map(denseWidth),
+  }),
   jamba: (spec) => ({ 'attention.head_count_kv': spec.layers.map(keyValueHeads) }),
   granitehybrid: (spec) => ({
     'attention.head_count_kv': spec.layers.map(keyValueHeads),
@@ -383,6 +388,11 @@ const firstLayerWith = ({ layers }: Spec, kind: Kind): number =>
 function queryHeads(blocks: readonly Block[]): number {
   const attention = blocks.find((block) => 'kvHeads' in block);
   return attention && 'heads' in attention ? attention.heads : 0;
+}
+
+function denseWidth(blocks: readonly Block[]): number {
+  const dense = blocks.find(({ kind }) => kind === 'dense');
+  return dense?.kind === 'dense' ? dense.intermediateSize : 0;
 }
 
 function keyValueHeads(blocks: readonly Block[]): number {

@@ -78,6 +78,8 @@ export interface Family {
   readonly mtpNorm?: 'layer_output_norm';
   /** Name of the norm in front of the feed-forward of such a layer. */
   readonly mtpFfnNorm?: 'post_attention_norm';
+  /** Layers may be a feed-forward alone. */
+  readonly attentionFree?: true;
   /** Every layer is a single block. */
   readonly single?: true;
   /** The architecture that the converter makes of a model with experts. */
@@ -233,6 +235,12 @@ export const FAMILIES: Record<string, Family> = {
   chatglm: { fused: ['qkv', 'gateUp'], squareQueries: true },
   qwen: { fused: ['qkv'], squareQueries: true, squareKeys: true, head: 'own' },
   'minimax-m2': { qkNorm: 'width', experts: 'everywhere', corrects: true },
+  deci: {
+    biases: ['attentionOutput', 'feedForward'],
+    headsPerLayer: true,
+    ropeFactors: 'llama3',
+    attentionFree: true,
+  },
   jamba: { headsPerLayer: true, squareQueries: true, innerTwice: true, oneWidth: true },
   granitehybrid: { headsPerLayer: true, biases: ['attentionOutput', 'feedForward'], sharedExpert: 'maybe' },
   nemotron_h: { ...NEMOTRON_H, withExperts: 'nemotron_h_moe' },

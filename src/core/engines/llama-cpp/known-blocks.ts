@@ -174,6 +174,13 @@ const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, famil
     new Set(
       Object.values(blocks).flatMap((block) => ('intermediateSize' in block ? block.intermediateSize : [])),
     ).size > 1,
+  // The engine forgets what a layer of attention alone made: `src/models/deci.cpp`.
+  'layers of one block': (architecture, { single = false, attentionFree = false }) =>
+    !single &&
+    stackOf(architecture).some((steps) => {
+      const [only, ...more] = steps.flat();
+      return only !== undefined && more.length === 0 && isFeedForward(only) !== attentionFree;
+    }),
   'layers of more than one block': (architecture, { single }) =>
     single === true && stackOf(architecture).some((steps) => steps.flat().length > 1),
   'layers with an indexer, and without': (architecture, { indexers }) =>

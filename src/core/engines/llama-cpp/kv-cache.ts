@@ -36,7 +36,9 @@ export function layerCacheBytes(
   }
   const cells = cellsOf(cache, settings) * settings.streams;
   const { keyElements, valueElements } = cache;
-  const values = valueElements && !settings.flashAttention ? transposedElements : valueElements;
+  // Keys alone, as of a latent, have no values; a layer that keeps nothing has those of the widest where they are transposed.
+  const isTransposed = !settings.flashAttention && (valueElements > 0 || keyElements === 0);
+  const values = isTransposed ? transposedElements : valueElements;
   return (
     tensorBytes(settings.kvTypeK, keyElements, cells, kind) +
     tensorBytes(settings.kvTypeV, values, cells, kind)

@@ -1,5 +1,6 @@
 import type { Architecture, Block, Model } from '../../../schema/model.js';
 import { cacheOf, type LayerCache, type MemoryCache } from '../../cache/index.js';
+import { isFeedForward } from '../../tensors/index.js';
 import { type Steps, stackOf } from '../../tensors/stack.js';
 import { FAMILIES, type Family } from './families.js';
 import { asHeld } from './held.js';
@@ -100,15 +101,14 @@ export function accumulate(figures: Float64Array | Int32Array): void {
   for (let index = 1; index < figures.length; index++) figures[index]! += figures[index - 1]!;
 }
 
+/** A layer without attention has values all the same where they lie transposed: `src/llama-kv-cache.cpp`. */
+const NO_ATTENTION: KeptCache = { grows: true, part: 'fullAttention', keyElements: 0, valueElements: 0 };
+
 function cacheClasses(architecture: Architecture, family: Family, layersAll: number): CacheClass[] {
   const classes = new Map<string, CacheClass>();
-  const keys = new Map<Block, string | undefined>();
+  const keys = new Map<Block, string>();
   const transposedElements = Math.max(0, ...Object.values(architecture.blocks).map(valueElementsOf));
-  const classOf = (block: Block): CacheClass | undefined => {
-    const cache = engineCache(block, family);
-    if (!cache) return undefined;
-    const key = keys.get(block) ?? JSON.stringify(cache);
-    keys.set(block, key);
+  const classOf = (cache: KeptCache, key = JSON.stringify(cache)): CacheClass => {
     const known = classes.get(key) ?? {
       cache,
       part: cache.part,
@@ -119,10 +119,15 @@ function cacheClasses(architecture: Architecture, family: Family, layersAll: num
     return known;
   };
   stackOf(architecture).forEach((steps, layer) => {
-    for (const block of steps.flat()) {
-      const known = classOf(block);
-      if (known) known.upTo[layer + 1]! += 1;
+    const blocks = steps.flat();
+    for (const block of blocks) {
+      const cache = engineCache(block, family);
+      if (!cache) continue;
+      const key = keys.get(block) ?? JSON.stringify(cache);
+      keys.set(block, key);
+      classOf(cache, key).upTo[layer + 1]! += 1;
     }
+    if (family.attentionFree && blocks.every(isFeedForward)) classOf(NO_ATTENTION).upTo[layer + 1]! += 1;
   });
   for (const { upTo } of classes.values()) accumulate(upTo);
   return [...classes.values()];

@@ -154,6 +154,16 @@ test('windows and whole layers are counted apart', () => {
   expect(bytesOf(mixed, {}, 'host', 'llama')).toEqual({ fullAttention: 4 * 8192 * 512 });
 });
 
+test('a layer without attention has values where they lie transposed', () => {
+  const { blocks, ...rest } = wideToy(1);
+  const mixed = { ...rest, blocks, layers: [{ pattern: [['attention', 'dense'], ['dense']] }] };
+  // 128 elements of keys and of values in 16 bits, 8,192 cells; without flash attention a second 128 of values.
+  expect(bytesOf(mixed, {}, 'host', 'deci')).toEqual({ fullAttention: 512 * 8192 });
+  expect(bytesOf(mixed, { options: { 'flash-attn': 'off' } }, 'host', 'deci')).toEqual({
+    fullAttention: 768 * 8192,
+  });
+});
+
 test('a run of layers has its own share', () => {
   const prepared = preparedToy(wideToy(5));
   const bytes = (from: number, to: number) =>

@@ -140,6 +140,7 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   chatglm: {},
   qwen: {},
   'minimax-m2': { routing: { gating: 'sigmoid', normalised: true } },
+  deci: {},
   jamba: { routing: { gating: 'softmax' }, residualFirst: 'always' },
   granitehybrid: {
     routing: { gating: 'softmax', normalised: true },

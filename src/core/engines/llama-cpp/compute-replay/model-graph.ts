@@ -106,10 +106,14 @@ interface Position {
 
 function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast }: Position): Tensor {
   const { family, ffnNorm } = build;
+  const choose = (a: Tensor) => (isLast && !family.choosesRows ? getRows(a, build.outputIds()) : a);
+  const [only, ...more] = steps.flat();
+  if (only && more.length === 0 && isFeedForward(only) && ffnNorm !== 'attn_norm') {
+    const alone = choose(hidden);
+    return add(buildBlock(build, only, norm(build, alone, `${ffnNorm}.weight`, layer), layer), alone);
+  }
   const normed = normBefore(build, hidden, 'attn_norm.weight', layer);
   if (family.expandsNorm) put(build, normed);
-  const choose = (a: Tensor) => (isLast && !family.choosesRows ? getRows(a, build.outputIds()) : a);
-  const [only] = steps.flat();
   // One name for the norms of all blocks: every layer is one.
   if (only && ffnNorm === 'attn_norm')
     return add(choose(buildBlock(build, only, normed, layer)), choose(hidden));
