@@ -85,7 +85,9 @@ describe('prepare', () => {
 
   test('knows the largest stack of experts', () => {
     // Down has 4 rows × 8 × 4 experts in 16 bits: 256 bytes, as gate and up.
-    expect(preparedToy(toy({ attention: ATTENTION, moe: MOE }, [['attention', 'moe']])).largestExpertBytes).toBe(256);
+    expect(
+      preparedToy(toy({ attention: ATTENTION, moe: MOE }, [['attention', 'moe']])).largestExpertBytes,
+    ).toBe(256);
     expect(preparedToy(wideToy(1)).largestExpertBytes).toBe(0);
   });
 
