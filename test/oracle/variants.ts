@@ -20,6 +20,8 @@ interface Extras {
   readonly bias?: 'qkv' | 'qkvo';
   readonly qkNorm?: 'head';
   readonly denseBias?: true;
+  /** The feed-forward is no wider than the hidden state. */
+  readonly squareDense?: true;
   /** Heads of full layers are so many times as wide as those with a window, and in other groups. */
   readonly fullTimes?: number;
 }
@@ -69,7 +71,7 @@ const TIED = new Set(['gemma', 'gemma2', 'gemma3', 'gemma3_text', 'cohere', 'coh
 /** Architectures whose queries are as wide as the hidden state. */
 const SQUARE = new Set([
   ...['qwen', 'qwen2', 'qwen2_vl', 'qwen2_5_vl', 'phi3', 'olmo2', 'olmo3', 'granite', 'cohere', 'cohere2'],
-  ...['internlm2', 'baichuan', 'chatglm', 'qwen2_moe', 'olmoe', 'bailing_moe_v2'],
+  ...['internlm2', 'baichuan', 'chatglm', 'qwen2_moe', 'olmoe', 'bailing_moe_v2', 'phimoe', 'dbrx', 'arctic'],
 ]);
 
 const tied = (random: Random): Extras => (random.chance(0.3) ? { tiedEmbeddings: true } : {});
@@ -127,6 +129,7 @@ const EXTRAS: Readonly<Record<string, (random: Random) => Extras>> = {
   hunyuan_v1_moe: biasedOrTied,
   afmoe: tied,
   laguna: tied,
+  arctic: (random) => ({ ...tied(random), squareDense: true }),
 };
 
 /** The architecture with its layers in another order, where the engine reads that order from the file. */
@@ -245,9 +248,9 @@ const REDRAWS: { readonly [K in Block['kind']]?: Redraw<K> } = {
     const headDim = random.pick([32, 64]);
     return { ...block, headDim, heads: (2 * hiddenSize) / headDim, stateDim: random.pick([64, 128]) };
   },
-  dense: (random, block, { extras }) => ({
+  dense: (random, block, { hiddenSize, extras }) => ({
     ...block,
-    intermediateSize: 32 * random.scaled(4, 900),
+    intermediateSize: extras.squareDense ? hiddenSize : 32 * random.scaled(4, 900),
     ...(extras.denseBias && { bias: true }),
   }),
   moe: drawExperts,
