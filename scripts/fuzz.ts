@@ -11,6 +11,7 @@ import { layoutOf } from '../src/core/tensors/index.js';
 import { countParameters } from '../src/core/tensors/parameters.js';
 import { InputError } from '../src/errors.js';
 import { type ByteSource, memorySource } from '../src/importers/bytes-source.js';
+import { GGUF_FAMILIES } from '../src/importers/gguf/families.js';
 import { readGgufHeader } from '../src/importers/gguf/header.js';
 import { modelFromGguf } from '../src/importers/gguf/model.js';
 import { importConfig } from '../src/importers/hf-config/index.js';
@@ -63,21 +64,32 @@ const layer = (index: number) =>
     ['ffn_down.weight', [128, 64]],
   ].map(([name, ne]) => ({ name: `blk.${index}.${name as string}`, ne: ne as number[] }));
 
-const GGUF = writeGguf({
-  metadata: {
-    'general.architecture': 'llama',
-    'general.name': 'A model',
-    'llama.context_length': 4096,
-    'llama.block_count': 2,
-    'llama.embedding_length': 64,
-    'llama.feed_forward_length': [128, 128],
-    'llama.attention.head_count': 4,
-    'llama.attention.head_count_kv': [2, 2],
-    'llama.rope.freq_base': 500000.5,
-    'tokenizer.ggml.tokens': ['<s>', '</s>', 'é'],
-  },
-  tensors: [{ name: 'token_embd.weight', ne: [64, 100] }, ...layer(0), ...layer(1)],
-}).header;
+const KEYS = {
+  context_length: 4096,
+  block_count: 2,
+  embedding_length: 64,
+  feed_forward_length: [128, 128],
+  'attention.head_count': 4,
+  'attention.head_count_kv': [2, 2],
+  'attention.sliding_window': 64,
+  'attention.sliding_window_pattern': [1, 0],
+  'attention.shared_kv_layers': 1,
+  'rope.freq_base': 500000.5,
+  logit_scale: 16,
+};
+
+const ggufOf = (architecture: string): Buffer =>
+  writeGguf({
+    metadata: {
+      'general.architecture': architecture,
+      'general.name': 'A model',
+      ...Object.fromEntries(Object.entries(KEYS).map(([key, value]) => [`${architecture}.${key}`, value])),
+      'tokenizer.ggml.tokens': ['<s>', '</s>', 'é'],
+    },
+    tensors: [{ name: 'token_embd.weight', ne: [64, 100] }, ...layer(0), ...layer(1)],
+  }).header;
+
+const GGUFS = Object.keys(GGUF_FAMILIES).map(ggufOf);
 
 const SAFETENSORS = writeTensors(
   {
@@ -219,12 +231,16 @@ interface Target {
   readonly read: (source: ByteSource, bytes: Buffer) => unknown;
 }
 
-const ORIGIN = { from: 'fuzz', date: '2026-01-01', architectures: { llama: 'llama' } };
+const ORIGIN = {
+  from: 'fuzz',
+  date: '2026-01-01',
+  architectures: Object.fromEntries(Object.keys(GGUF_FAMILIES).map((name) => [name, name])),
+};
 
 const TARGETS: readonly Target[] = [
   {
     name: 'gguf',
-    make: (random) => changed(GGUF, random),
+    make: (random) => changed(pick(GGUFS, random), random),
     read: async (source) => modelFromGguf(await readGgufHeader(source), ORIGIN),
   },
   {

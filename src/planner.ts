@@ -4,7 +4,16 @@ import { nearMisses } from './catalog/names.js';
 import { checkpointNotes } from './checkpoint-notes.js';
 import { ENGINES, type EngineId, type Explanation } from './core/engines/index.js';
 import { type Overview, overview } from './core/overview.js';
-import { explainPlan, type Plan, type Prepared, plan, prepareModel, type Trial } from './core/plan.js';
+import {
+  explainPlan,
+  type Loaded,
+  loadModel,
+  type Plan,
+  type Prepared,
+  plan,
+  prepareModel,
+  type Trial,
+} from './core/plan.js';
 import { chooseQuant, usualQuants } from './core/quant/names.js';
 import type { Note } from './core/request.js';
 import { candidatesOf, devicesOf } from './devices.js';
@@ -13,7 +22,6 @@ import { type Found, findModel } from './find-model.js';
 import type { HubAccess } from './handed-in.js';
 import type { Engine } from './schema/engine.js';
 import type { Model } from './schema/model.js';
-import type { HeldWeights, Quant } from './schema/quant.js';
 import type { Request } from './schema/request.js';
 import { parseTokens } from './units/tokens.js';
 
@@ -36,7 +44,7 @@ export function planOf({ prepared, question, notes }: Asked): Plan {
 export const inUsualQuants = (asker: Asker, request: Request, { question }: Trial) =>
   usualQuants(question).map((quant) => ({ quant, trial: () => asker({ ...request, quant }) }));
 
-/** Answers requests from the shipped catalogue; keeps what it prepared. */
+/** Answers requests from the shipped catalogue; keeps what it loaded and prepared. */
 export interface Planner {
   readonly catalog: Catalog;
   /** @throws InputError for a name that is not known or a request that is wrong */
@@ -54,13 +62,14 @@ export interface Planner {
 }
 
 /**
- * A planner over the shipped catalogue. It holds one prepared value for each model and weight format asked.
+ * A planner over the shipped catalogue. It holds one loaded value for each model asked, one prepared for each of its formats.
  *
  * @param hub how to ask the hub for models that are not in the catalogue; absent: they are unknown
  * @example (await createPlanner().plan({ model: 'maverick', quant: 'q4', contextTokens: '488k' })).memory.totalBytes
  */
 export function createPlanner(catalog: Catalog = openCatalog(), hub?: HubAccess): Planner {
   const models = new Map<string, Found>();
+  const loaded = new Map<string, Loaded>();
   const prepared = new Map<string, Prepared>();
   const engines = new Map<EngineId, Engine>();
 
@@ -80,9 +89,15 @@ export function createPlanner(catalog: Catalog = openCatalog(), hub?: HubAccess)
     const quant = spec.held ? undefined : quantNamed(catalog, choice.name, engine.name);
     const weights = () => spec.held ?? catalog.quant(quant!);
     const format = quant?.id ?? choice.name;
+    const load = (): Loaded => {
+      const key = `${request.model}\n${engineId}`;
+      const known = loaded.get(key) ?? loadNow(spec, engineId, engine);
+      loaded.set(key, known);
+      return known;
+    };
     const ready = (): Prepared => {
       const key = `${request.model}\n${engineId}\n${format}\n${imatrix}`;
-      const known = prepared.get(key) ?? prepareNow({ spec, engineId, engine, weights: weights(), imatrix });
+      const known = prepared.get(key) ?? prepareModel(load(), weights(), imatrix);
       prepared.set(key, known);
       return known;
     };
@@ -149,23 +164,11 @@ function otherEngine(
     : new InputError('unknown-quant', { name, engine, nearest });
 }
 
-function prepareNow({
-  spec,
-  engineId,
-  engine,
-  weights,
-  imatrix,
-}: {
-  spec: Model;
-  engineId: EngineId;
-  engine: Engine;
-  weights: Quant | HeldWeights;
-  imatrix: boolean;
-}): Prepared {
-  const { type } = spec.architecture;
+function loadNow(model: Model, engineId: EngineId, engine: Engine): Loaded {
+  const { type } = model.architecture;
   const architectureName = Object.hasOwn(engine.architectures, type) ? engine.architectures[type] : undefined;
   if (!architectureName) throw notPlanned(type, engine);
-  return prepareModel({ model: spec, engineId, architectureName, quant: weights, imatrix, engine });
+  return loadModel({ model, engineId, architectureName, engine });
 }
 
 /** What the engine does not load is another matter than what nobody wrote the rules for. */

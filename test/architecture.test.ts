@@ -159,13 +159,15 @@ describe('imports', () => {
     expect(forbidden('importers', (one) => !isIn('core', 'catalog', 'render', 'commands')(one))).toEqual([]);
   });
 
-  test('of renderers are units, themselves, chalk, cli-table3, and types of what they show', () => {
+  test('of renderers are units, themselves, packages that print, and types of what they show', () => {
     const ours = (one: Import) => sources.some(({ path }) => path === `${one.target}.ts`);
     const types = (one: Import) => ours(one) && !isIn('catalog', 'importers', 'commands')(one);
     expect(
       forbidden(
         'render',
-        (one) => isIn('units', 'render', 'chalk', 'cli-table3')(one) || (one.typeOnly && types(one)),
+        (one) =>
+          isIn('units', 'render', 'chalk', 'cli-table3', 'json-stringify-pretty-compact')(one) ||
+          (one.typeOnly && types(one)),
       ),
     ).toEqual([]);
   });

@@ -1,4 +1,5 @@
 import type { Expectations } from '../schema/check.js';
+import { ENGINES } from './engines/index.js';
 import { type Plan, type Prepared, plan, type Trial } from './plan.js';
 import { largestContextOf, type Question } from './resolve.js';
 import { type Candidate, moreCards } from './setups.js';
@@ -28,8 +29,6 @@ export interface Checked {
   readonly problems: readonly Problem[];
   readonly capacity?: { readonly maxContextTokens?: number; readonly maxSequences?: number };
 }
-
-const MOST_SEQUENCES = 4096;
 
 /**
  * Everything that a row asks for and does not get, each with by how much.
@@ -132,12 +131,15 @@ function sequencesProblem({ prepared, question }: Trial, expected: Expectations)
   if (least === undefined) return undefined;
   const holds = (count: number): boolean =>
     holdsAt({ prepared, question: withSequences(question, count) }, expected);
-  const most = largest(1, Math.max(MOST_SEQUENCES, least), holds) ?? 0;
+  const most = largest(1, mostSequences(prepared, question), holds) ?? 0;
   return {
     most,
     problems: most < least ? [{ code: 'sequences-under', args: { most, least, by: least - most } }] : [],
   };
 }
+
+const mostSequences = ({ engineId }: Prepared, { request }: Question): number =>
+  ENGINES[engineId].mostSequences(request.options ?? {});
 
 function holdsAt({ prepared, question }: Trial, expected: Expectations): boolean {
   return memoryProblems(plan(prepared, question), question, expected).length === 0;
@@ -153,8 +155,10 @@ function holds(trial: Trial, expected: Expectations): boolean {
   if (tokens !== undefined && !holdsAt({ prepared, question: withContext(question, tokens) }, expected))
     return false;
   const { sequences } = expected;
+  if (sequences === undefined) return true;
   return (
-    sequences === undefined || holdsAt({ prepared, question: withSequences(question, sequences) }, expected)
+    sequences <= mostSequences(prepared, question) &&
+    holdsAt({ prepared, question: withSequences(question, sequences) }, expected)
   );
 }
 

@@ -44,7 +44,6 @@ export interface FitInput {
   readonly candidates: readonly Candidate[];
 }
 
-const MOST_SEQUENCES = 1024;
 const SMALLER_CACHES = ['q8_0', 'q4_0'];
 
 /**
@@ -84,7 +83,8 @@ function growth(input: FitInput, asked: Plan): Proposal[] {
       answer: plan(prepared, withContext(question, contextTokens)),
     });
   }
-  const sequences = largest(asked.request.sequences, MOST_SEQUENCES, (count) =>
+  const { mostSequences } = ENGINES[prepared.engineId];
+  const sequences = largest(asked.request.sequences, mostSequences(asked.request.options), (count) =>
     holdsFor(prepared, withSequences(question, count)),
   );
   if (sequences && sequences > asked.request.sequences) {

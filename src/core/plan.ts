@@ -4,6 +4,7 @@ import type { HeldWeights, Quant } from '../schema/quant.js';
 import type { PlanDocument } from '../schema/result.js';
 import { requestEcho } from './echo.js';
 import { type Accuracy, type DeviceUse, ENGINES, type EngineId, type Explanation } from './engines/index.js';
+import type { LoadedModel } from './engines/llama-cpp/load.js';
 import type { PreparedModel } from './engines/llama-cpp/prepare.js';
 import type { Estimate } from './estimate.js';
 import type { Note } from './request.js';
@@ -15,10 +16,9 @@ export type Plan = Omit<PlanDocument, 'schemaVersion' | 'kind' | 'generator' | '
   readonly notes: readonly Note[];
 };
 
-/** A model in one weight format for one engine: made once, used for many plans. */
-export interface Prepared {
+interface ForEngine<T> {
   readonly engineId: EngineId;
-  readonly forEngine: PreparedModel;
+  readonly forEngine: T;
   readonly model: {
     readonly id: string;
     readonly name: string;
@@ -27,6 +27,12 @@ export interface Prepared {
   readonly sources: readonly string[];
 }
 
+/** A model for one engine: made once, used for many weight formats. */
+export type Loaded = ForEngine<LoadedModel>;
+
+/** A model in one weight format for one engine: made once, used for many plans. */
+export type Prepared = ForEngine<PreparedModel>;
+
 /** A question with its model prepared. */
 export interface Trial {
   readonly prepared: Prepared;
@@ -34,22 +40,20 @@ export interface Trial {
 }
 
 /**
- * Does once what depends only on model, engine and weight format.
+ * Does once what depends only on model and engine.
  *
- * @throws InputError `engine-refuses` where the format cannot be made of this model
+ * @throws InputError `not-understood` where the engine's rules do not cover the model
  */
-export function prepareModel(input: {
+export function loadModel(input: {
   model: Model;
   engineId: EngineId;
   architectureName: string;
-  quant: Quant | HeldWeights;
-  imatrix: boolean;
   engine: Engine;
-}): Prepared {
-  const { model, engineId, architectureName, quant, imatrix } = input;
+}): Loaded {
+  const { model, engineId, architectureName, engine } = input;
   return {
     engineId,
-    forEngine: ENGINES[engineId].prepare(model, architectureName, quant, imatrix),
+    forEngine: ENGINES[engineId].load(model, architectureName),
     model: {
       id: model.id,
       name: model.name,
@@ -57,10 +61,20 @@ export function prepareModel(input: {
     },
     sources: [
       ...model.sources.filter(({ facts }) => facts.includes('architecture')).map(({ from }) => from),
-      `${input.engine.name} v${input.engine.version}`,
+      `${engine.name} v${engine.version}`,
     ],
   };
 }
+
+/**
+ * Does once what depends on the weight format too.
+ *
+ * @throws InputError `engine-refuses` where the format cannot be made of this model
+ */
+export const prepareModel = (loaded: Loaded, quant: Quant | HeldWeights, imatrix: boolean): Prepared => ({
+  ...loaded,
+  forEngine: ENGINES[loaded.engineId].prepare(loaded.forEngine, quant, imatrix),
+});
 
 /**
  * The memory of one deployment: the whole method on one page.

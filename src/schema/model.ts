@@ -278,6 +278,8 @@ export const architectureSchema = z
     extraRows: count.optional(),
     /** A second table, a piece of it for every layer, that joins the stack in each layer (Gemma 4). */
     layerEmbedding: z.strictObject({ vocabSize: count, dim: count }).optional(),
+    /** So many of the first layers each add a part of a wider embedding, where no tower of the spec says it (Qwen3-VL). */
+    deepstackLayers: count.optional(),
     /** Copies of the residual stream that run side by side and are mixed around every block (arXiv:2512.24880). */
     residualStreams: count.optional(),
     /** Absent: no layer sees positions by rotation. */

@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openCatalog } from '../../src/catalog/index.js';
+import { load } from '../../src/core/engines/llama-cpp/load.js';
+import { prepare } from '../../src/core/engines/llama-cpp/prepare.js';
 import { importConfig } from '../../src/importers/hf-config/index.js';
 import { modelSchema } from '../../src/schema/model.js';
 import type { PlanDocument } from '../../src/schema/result.js';
+import { quantNamed } from '../core/toys.js';
 import { writeGguf } from '../importers/gguf/gguf-writer.js';
 import { ggufOfSpec } from '../importers/gguf/spec-header.js';
 import { type MockHub, mockHub } from '../importers/hub/mock-hub.js';
@@ -31,12 +34,8 @@ const CONFIG = {
 const PARAMETERS = 2 * (2 * 256 * 256 + 2 * 256 * 128 + 3 * 256 * 512 + 2 * 256) + 2 * 1000 * 256 + 256;
 const TEXT = JSON.stringify(CONFIG);
 
-const file = ggufOfSpec(
-  importConfig(CONFIG, { from: 'config.json', date: '2026-11-26', id: 'mine' }),
-  'llama',
-);
-const inHalves = file.tensors!.map((tensor) => (tensor.ne.length > 1 ? { ...tensor, type: 'F16' } : tensor));
-const written = writeGguf({ ...file, tensors: inHalves });
+const mine = importConfig(CONFIG, { from: 'config.json', date: '2026-11-26', id: 'mine' });
+const written = writeGguf(ggufOfSpec(prepare(load(mine, 'llama'), quantNamed('F16'), false)));
 const GGUF = Buffer.concat([written.header, Buffer.alloc(written.fileBytes - written.header.length)]);
 
 const folder = mkdtempSync(join(tmpdir(), 'llmspec-own-'));

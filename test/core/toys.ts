@@ -1,5 +1,6 @@
 // Models small enough to count by hand, and a plain request.
 import { readFileSync } from 'node:fs';
+import { load } from '../../src/core/engines/llama-cpp/load.js';
 import { OPTIONS } from '../../src/core/engines/llama-cpp/options.js';
 import { type PreparedModel, prepare } from '../../src/core/engines/llama-cpp/prepare.js';
 import type { PlannedDevice, ResolvedRequest } from '../../src/core/request.js';
@@ -76,7 +77,7 @@ export const toyModel = (architecture: Architecture): Model => ({
 export const preparedToy = (
   architecture: Architecture,
   { family = 'llama', quant = 'F16', imatrix = false } = {},
-): PreparedModel => prepare(toyModel(architecture), family, quantNamed(quant), imatrix);
+): PreparedModel => prepare(load(toyModel(architecture), family), quantNamed(quant), imatrix);
 
 /** Equal dense layers of hidden size 256, whose rows fill whole blocks of every type. */
 export const wideToy = (layers: number, more: Partial<Architecture> = {}): Architecture =>

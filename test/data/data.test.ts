@@ -3,6 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { openCatalog } from '../../src/catalog/index.js';
 import { checkpointNotes } from '../../src/checkpoint-notes.js';
+import { load } from '../../src/core/engines/llama-cpp/load.js';
+import type { InputError } from '../../src/errors.js';
 import { FILES, filesOfKind } from './files.js';
 import { countOf, RULES } from './rules.js';
 
@@ -56,6 +58,22 @@ test.each([
   ['minimax-m2', 11_030_537_216],
 ])('%s has %i active parameters', (id, active) => {
   expect(catalog.findModel(id)?.activeParameters).toBe(active);
+});
+
+const llamaCpp = catalog.engine(catalog.findEngine('llama.cpp')!);
+
+test('llama.cpp is planned for every model of the architectures that it lists', () => {
+  const refused = catalog.models.flatMap((entry) => {
+    const model = catalog.model(entry);
+    const name = llamaCpp.architectures[model.architecture.type];
+    try {
+      if (name) load(model, name);
+      return [];
+    } catch (error) {
+      return [`${entry.id}: ${(error as InputError).args.field}`];
+    }
+  });
+  expect(refused).toEqual([]);
 });
 
 const INDEX = new URL('../../../shared/models/index.json', import.meta.url);

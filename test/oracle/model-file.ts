@@ -133,6 +133,7 @@ function feedForwardKeys({ block }: Spec): Metadata {
 
 function recurrentKeys({ block }: Spec): Metadata {
   const delta = block('gatedDeltaNet');
+  const first = block('mamba1');
   const mamba = block('mamba2');
   return {
     ...(delta && {
@@ -141,6 +142,12 @@ function recurrentKeys({ block }: Spec): Metadata {
       'ssm.state_size': delta.keyDim,
       'ssm.time_step_rank': delta.valueHeads,
       'ssm.group_count': delta.keyHeads,
+    }),
+    ...(first && {
+      'ssm.conv_kernel': first.convKernel,
+      'ssm.inner_size': first.innerSize,
+      'ssm.state_size': first.stateDim,
+      'ssm.time_step_rank': first.timeRank,
     }),
     ...(mamba && {
       'ssm.conv_kernel': mamba.convKernel,
@@ -290,6 +297,9 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
   }),
   gemma4,
   'minimax-m2': () => ({ expert_gating_func: SIGMOID }),
+  nemotron_h: nemotronH,
+  nemotron_h_moe: nemotronH,
+  jamba: (spec) => ({ 'attention.head_count_kv': spec.layers.map(keyValueHeads) }),
   granitehybrid: (spec) => ({
     'attention.head_count_kv': spec.layers.map(keyValueHeads),
     ...GRANITE,
@@ -328,6 +338,31 @@ function gemma4({ architecture, layers, block }: Spec): Metadata {
     final_logit_softcapping: float(30),
     'rope.dimension_count': full.headDim,
     'rope.dimension_count_swa': sliding.headDim,
+  };
+}
+
+function nemotronH(spec: Spec): Metadata {
+  const { architecture, layers, block } = spec;
+  const moe = block('moe');
+  const attention = block('full');
+  const andMtp = (ofLayers: number[], ofModule = 0) => [
+    ...ofLayers,
+    ...new Array<number>(architecture.mtp?.modules ?? 0).fill(ofModule),
+  ];
+  const widthOf = (blocks: readonly Block[]) =>
+    blocks.find((one) => one.kind === 'dense' || one.kind === 'moe')?.intermediateSize ?? 0;
+  return {
+    'attention.layer_norm_epsilon': float(architecture.norm.epsilon),
+    'attention.head_count_kv': andMtp(layers.map(keyValueHeads), attention?.kvHeads),
+    feed_forward_length: andMtp(layers.map(widthOf), moe?.intermediateSize),
+    ...(moe && {
+      ...sharedWidth(spec),
+      expert_shared_count: 1,
+      ...SIGMOID_SCALED,
+      expert_group_count: 1,
+      ...(moe.latentSize && { moe_latent_size: moe.latentSize }),
+      ...nextnLayers(spec, true),
+    }),
   };
 }
 

@@ -5,12 +5,16 @@ import type { Random } from './random.js';
 type BlockOf<K extends Block['kind']> = Extract<Block, { kind: K }>;
 type Attention = BlockOf<'full' | 'sliding' | 'chunked'>;
 
+type Inner = Readonly<Partial<Record<'dense' | 'moe', number>>>;
+
 /** What all blocks of a variant share. */
 interface Shape {
   readonly hiddenSize: number;
   readonly queryRank: number;
   readonly heads: Pick<Attention, 'heads' | 'kvHeads' | 'headDim'>;
   readonly window: number;
+  /** How wide feed-forwards are, where the loader does not take any width. */
+  readonly inner: Inner;
   readonly extras: Extras;
 }
 
@@ -20,8 +24,6 @@ interface Extras {
   readonly bias?: 'qkv' | 'qkvo';
   readonly qkNorm?: 'head';
   readonly denseBias?: true;
-  /** The feed-forward is no wider than the hidden state. */
-  readonly squareDense?: true;
   /** Heads of full layers are so many times as wide as those with a window, and in other groups. */
   readonly fullTimes?: number;
 }
@@ -34,11 +36,13 @@ interface Extras {
 export function drawVariant(random: Random, model: Model): Omit<Model, 'id'> {
   const { architecture } = model;
   const heads = drawHeads(random, architecture.type);
+  const hiddenSize = SQUARE.has(architecture.type) ? heads.heads * heads.headDim : 64 * random.scaled(4, 128);
   const shape: Shape = {
-    hiddenSize: SQUARE.has(architecture.type) ? heads.heads * heads.headDim : 64 * random.scaled(4, 128),
+    hiddenSize,
     heads,
     queryRank: 64 * random.whole(1, 24),
     window: random.scaled(16, 8192),
+    inner: INNER[architecture.type]?.(random, hiddenSize) ?? {},
     extras: EXTRAS[architecture.type]?.(random) ?? {},
   };
   const { tiedEmbeddings: _, mtp, vision: __, ...kept } = relaid(random, architecture);
@@ -71,8 +75,28 @@ const TIED = new Set(['gemma', 'gemma2', 'gemma3', 'gemma3_text', 'cohere', 'coh
 /** Architectures whose queries are as wide as the hidden state. */
 const SQUARE = new Set([
   ...['qwen', 'qwen2', 'qwen2_vl', 'qwen2_5_vl', 'phi3', 'olmo2', 'olmo3', 'granite', 'cohere', 'cohere2'],
-  ...['internlm2', 'baichuan', 'chatglm', 'qwen2_moe', 'olmoe', 'bailing_moe_v2', 'phimoe', 'dbrx', 'arctic'],
+  ...[
+    'internlm2',
+    'baichuan',
+    'chatglm',
+    'qwen2_moe',
+    'olmoe',
+    'bailing_moe_v2',
+    'phimoe',
+    'dbrx',
+    'arctic',
+    'jamba',
+  ],
 ]);
+
+/** Architectures whose feed-forwards cannot be of any width. */
+const INNER: Readonly<Record<string, (random: Random, hiddenSize: number) => Inner>> = {
+  arctic: (_, hiddenSize) => ({ dense: hiddenSize }),
+  jamba: (random) => {
+    const width = 32 * random.scaled(4, 200);
+    return { dense: width, moe: width };
+  },
+};
 
 const tied = (random: Random): Extras => (random.chance(0.3) ? { tiedEmbeddings: true } : {});
 
@@ -113,6 +137,7 @@ const EXTRAS: Readonly<Record<string, (random: Random) => Extras>> = {
   qwen3_5_moe: tied,
   qwen3_5_moe_text: tied,
   glm4_moe: (random) => ({ ...tied(random), ...(random.chance(0.5) && { qkNorm: 'head' }) }),
+  nemotron_h: likeLlama,
   gemma4: (random) => ({ ...tied(random), fullTimes: random.pick([1, 2]) }),
   granitemoehybrid: tied,
   qwen3_vl: tied,
@@ -129,7 +154,6 @@ const EXTRAS: Readonly<Record<string, (random: Random) => Extras>> = {
   hunyuan_v1_moe: biasedOrTied,
   afmoe: tied,
   laguna: tied,
-  arctic: (random) => ({ ...tied(random), squareDense: true }),
 };
 
 /** The architecture with its layers in another order, where the engine reads that order from the file. */
@@ -243,14 +267,20 @@ const REDRAWS: { readonly [K in Block['kind']]?: Redraw<K> } = {
     const dim = random.pick([64, 128]);
     return { ...block, keyHeads, valueHeads: keyHeads * random.pick([1, 2, 4]), keyDim: dim, valueDim: dim };
   },
+  mamba1: (random, block, { hiddenSize }) => ({
+    ...block,
+    innerSize: 2 * hiddenSize,
+    stateDim: random.pick([16, 32, 64]),
+    timeRank: 32 * random.whole(1, 10),
+  }),
   // `src/models/granite-hybrid.cpp`: the inner width is twice the hidden size.
   mamba2: (random, block, { hiddenSize }) => {
     const headDim = random.pick([32, 64]);
     return { ...block, headDim, heads: (2 * hiddenSize) / headDim, stateDim: random.pick([64, 128]) };
   },
-  dense: (random, block, { hiddenSize, extras }) => ({
+  dense: (random, block, { extras, inner }) => ({
     ...block,
-    intermediateSize: extras.squareDense ? hiddenSize : 32 * random.scaled(4, 900),
+    intermediateSize: inner.dense ?? 32 * random.scaled(4, 900),
     ...(extras.denseBias && { bias: true }),
   }),
   moe: drawExperts,
@@ -268,12 +298,12 @@ const attentionExtras = ({ bias, qkNorm }: Extras) => ({ ...(bias && { bias }), 
 const LEAST_ACTIVE = 4;
 
 /** The shared expert stays as many times as wide as a routed one. */
-function drawExperts(random: Random, block: BlockOf<'moe'>): BlockOf<'moe'> {
+function drawExperts(random: Random, block: BlockOf<'moe'>, { inner }: Shape): BlockOf<'moe'> {
   const { groups, shared } = block;
   const inGroup = random.whole(2, 24);
   const experts = groups ? groups.count * inGroup : random.scaled(2, 256);
   const choosable = groups ? groups.active * inGroup : experts;
-  const intermediateSize = 32 * random.scaled(2, 300);
+  const intermediateSize = inner.moe ?? 32 * random.scaled(2, 300);
   const times = shared ? shared.intermediateSize / block.intermediateSize : 0;
   return {
     ...block,

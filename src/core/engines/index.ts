@@ -49,16 +49,14 @@ export interface Explanation {
  */
 export type Accuracy = 'exact' | 'atMost' | 'atLeast';
 
-/** An engine as a rule set over a model prepared for it. */
-export interface EngineRules<Prepared> {
+/** An engine as a rule set over a model that it loaded, and then prepared in a weight format. */
+export interface EngineRules<Loaded, Prepared> {
   readonly options: Readonly<Record<string, Option>>;
   readonly readOptions: (given: OptionValues) => OptionValues;
-  readonly prepare: (
-    model: Model,
-    architectureName: string,
-    quant: Quant | HeldWeights,
-    imatrix: boolean,
-  ) => Prepared;
+  /** As many sequences as one process takes at once, memory aside. */
+  readonly mostSequences: (given: OptionValues) => number;
+  readonly load: (model: Model, architectureName: string) => Loaded;
+  readonly prepare: (loaded: Loaded, quant: Quant | HeldWeights, imatrix: boolean) => Prepared;
   readonly use: (prepared: Prepared, request: ResolvedRequest, accuracy: Accuracy) => EngineUse;
   /** The command line that starts the engine as planned. */
   readonly flags: (request: PlanDocument['request']) => string[];

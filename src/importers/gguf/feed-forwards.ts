@@ -3,39 +3,65 @@ import type { LayerTensors } from './layer-tensors.js';
 import { notUnderstood, type Reading } from './mixers.js';
 
 /**
- * The feed-forward of a layer, told by its tensors.
+ * What each token goes through alone in a layer, told by its tensors: a feed-forward, experts, both or neither.
  *
  * @throws InputError `not-understood` where no rule reads it, `bad-file` where the metadata say another width
  */
-export function feedForwardOf(tensors: LayerTensors, layer: number, reading: Reading): FeedForward {
-  if (tensors.has('ffn_gate_inp.weight')) return moe(tensors, layer, reading);
-  // The down projection has the width as its row in every layout.
-  const intermediateSize = tensors.get('ffn_down.weight')?.[0];
-  if (intermediateSize === undefined || !tensors.has('ffn_gate.weight'))
-    throw notUnderstood(reading, `layer ${layer} without a gated feed-forward`);
-  const { metadata, layerCount } = reading;
-  const said = metadata.perLayer('feed_forward_length', layerCount)?.[layer];
-  if (said && said !== intermediateSize)
-    throw metadata.fault('feed_forward_length', `is ${said} where layer ${layer} has ${intermediateSize}`);
-  return { kind: 'dense', intermediateSize };
+export function feedForwardsOf(tensors: LayerTensors, layer: number, reading: Reading): FeedForward[] {
+  const isDense = tensors.has('ffn_down.weight');
+  const hasExperts = tensors.has('ffn_gate_inp.weight');
+  return [
+    ...(isDense ? [dense(tensors, layer, reading)] : []),
+    ...(hasExperts ? [moe(tensors, layer, reading)] : []),
+  ];
 }
 
+function dense(tensors: LayerTensors, layer: number, { metadata, family, layerCount }: Reading): FeedForward {
+  // The down projection has the width as its row in every layout.
+  const intermediateSize = tensors.get('ffn_down.weight')![0]!;
+  const said = metadata.perLayer('feed_forward_length', layerCount)?.[layer];
+  if (said && said !== intermediateSize * (family.saysBothWidths ? 2 : 1))
+    throw metadata.fault('feed_forward_length', `is ${said} where layer ${layer} has ${intermediateSize}`);
+  const { activationParameters } = family;
+  return {
+    kind: 'dense',
+    intermediateSize,
+    ...(isGated(tensors, intermediateSize) ? {} : { gate: false }),
+    ...(tensors.has('ffn_down.bias') ? { bias: true } : {}),
+    ...(activationParameters ? { activationParameters } : {}),
+  };
+}
+
+/** A gate is a matrix of its own, or one with the way up. */
+const isGated = (tensors: LayerTensors, width: number): boolean =>
+  tensors.has('ffn_gate.weight') || tensors.get('ffn_up.weight')?.[1] === 2 * width;
+
 function moe(tensors: LayerTensors, layer: number, reading: Reading): FeedForward {
-  const { metadata } = reading;
+  const { metadata, family, layerCount } = reading;
   const experts = metadata.count('expert_count');
   const [intermediateSize, , stacked] = tensors.get('ffn_down_exps.weight') ?? [];
   if (intermediateSize === undefined)
     throw notUnderstood(reading, `layer ${layer} whose experts are not stacked`);
   if (stacked !== experts)
     throw metadata.fault('expert_count', `is ${experts} where layer ${layer} has ${stacked ?? 1}`);
+  const activeExperts = metadata.perLayer('expert_used_count', layerCount)?.[layer];
+  if (!activeExperts) throw metadata.fault('expert_used_count', `gives layer ${layer} no experts`);
+  const isFused = tensors.has('ffn_gate_up_exps.weight');
+  if (isFused && !family.fusesExperts)
+    throw notUnderstood(reading, `gate and up of experts as one matrix in layer ${layer}`);
   return {
     kind: 'moe',
     experts,
-    activeExperts: metadata.count('expert_used_count'),
+    activeExperts,
     intermediateSize,
+    ...(isFused || tensors.has('ffn_gate_exps.weight') ? {} : { gate: false }),
+    ...(tensors.has('ffn_latent_down.weight') ? { latentSize: metadata.count('moe_latent_size') } : {}),
     ...groupsOf(reading),
     ...(tensors.has('ffn_gate_inp.bias') ? { bias: true } : {}),
-    ...(tensors.has('exp_probs_b.bias') ? { routerCorrection: true } : {}),
+    ...(tensors.has('ffn_gate_inp.scale') ? { routerScales: true } : {}),
+    ...(tensors.has('exp_probs_b.bias')
+      ? { routerCorrection: family.trainsCorrection ? 'trained' : true }
+      : {}),
     ...sharedOf(tensors),
   };
 }

@@ -11,32 +11,43 @@ export interface SortedTensors {
   readonly layers: readonly LayerTensors[];
 }
 
+/** How many layers the metadata say. */
+interface LayerCount {
+  readonly layerCount: number;
+  /** Those of them for multi-token prediction. */
+  readonly modules: number;
+}
+
 const weights = (...names: string[]): string[] => names.map((name) => `${name}.weight`);
 const both = (...names: string[]): string[] => names.flatMap((name) => [`${name}.weight`, `${name}.bias`]);
 
-const OUTSIDE = new Set(weights('token_embd', 'output', 'output_norm', 'rope_freqs'));
+const OUTSIDE = new Set(
+  weights(
+    ...['token_embd', 'output', 'output_norm', 'rope_freqs', 'rope_factors_long', 'rope_factors_short'],
+    ...['per_layer_token_embd', 'per_layer_model_proj', 'per_layer_proj_norm'],
+  ),
+);
 
 /** Names inside a layer that the readers of blocks take in. What else a layer holds is not understood. */
 const INSIDE = new Set([
-  ...weights('attn_norm', 'ffn_norm', 'post_attention_norm', 'post_ffw_norm'),
-  ...both('attn_q', 'attn_k', 'attn_v', 'attn_output'),
-  ...weights('attn_q_norm', 'attn_k_norm', 'attn_sinks'),
-  ...weights(
-    'attn_q_a',
-    'attn_q_a_norm',
-    'attn_q_b',
-    'attn_kv_a_mqa',
-    'attn_kv_a_norm',
-    'attn_k_b',
-    'attn_v_b',
-  ),
-  ...weights('attn_qkv', 'attn_gate', 'ssm_ba', 'ssm_in', 'ssm_norm', 'ssm_out'),
+  ...weights('attn_norm', 'ffn_norm', 'post_attention_norm', 'post_ffw_norm', 'layer_output_norm'),
+  ...weights('pre_ffw_norm_2', 'post_ffw_norm_1', 'post_ffw_norm_2', 'layer_output_scale'),
+  ...weights('inp_gate', 'proj', 'post_norm'),
+  ...both('attn_q', 'attn_k', 'attn_v', 'attn_qkv', 'attn_output'),
+  ...weights('attn_q_norm', 'attn_k_norm', 'attn_sinks', 'attn_gate'),
+  ...weights('attn_q_a', 'attn_q_a_norm', 'attn_q_b', 'attn_kv_a_mqa', 'attn_kv_a_norm'),
+  ...weights('attn_k_b', 'attn_v_b'),
+  ...weights('indexer.attn_q_b', 'indexer.attn_k', 'indexer.proj'),
+  ...both('indexer.k_norm'),
+  ...weights('ssm_ba', 'ssm_alpha', 'ssm_beta', 'ssm_in', 'ssm_norm', 'ssm_out'),
   ...both('ssm_conv1d'),
   'ssm_dt.bias',
   'ssm_a',
   'ssm_d',
-  ...weights('ffn_gate', 'ffn_up', 'ffn_down'),
+  ...both('ffn_gate', 'ffn_up', 'ffn_down'),
   ...both('ffn_gate_inp', 'ffn_gate_exps', 'ffn_up_exps', 'ffn_down_exps'),
+  ...weights('ffn_gate_up_exps', 'ffn_latent_down', 'ffn_latent_up'),
+  'ffn_gate_inp.scale',
   'exp_probs_b.bias',
   ...weights('ffn_gate_shexp', 'ffn_up_shexp', 'ffn_down_shexp', 'ffn_gate_inp_shexp'),
   ...weights('nextn.eh_proj', 'nextn.enorm', 'nextn.hnorm'),
@@ -51,21 +62,23 @@ const IN_LAYER = /^blk\.(0|[1-9]\d{0,5})\.(.+)$/;
 /**
  * The tensors of a file layer by layer.
  *
- * @throws InputError `not-understood` for a tensor that no rule reads, `bad-file` where layers are missing
- * @example sortTensors(header, 32).layers[0].get('attn_q.weight') // [4096, 4096]
+ * @throws InputError `not-understood` for a tensor that no rule reads, or where layers for multi-token prediction lie in
+ *   a file of their own; `bad-file` where layers are missing
+ * @example sortTensors(header, { layerCount: 32, modules: 0 }).layers[0].get('attn_q.weight') // [4096, 4096]
  */
-export function sortTensors({ name: file, tensors }: GgufHeader, layerCount: number): SortedTensors {
+export function sortTensors({ name: file, tensors }: GgufHeader, count: LayerCount): SortedTensors {
   const outside = new Map<string, readonly number[]>();
   const layers = new Map<number, Map<string, readonly number[]>>();
   for (const { name, ne } of tensors) {
-    if (SCALE.test(name)) continue;
     const found = IN_LAYER.exec(name);
-    if (!(found ? INSIDE.has(found[2]!) : OUTSIDE.has(name)))
+    if (!(found ? INSIDE.has(found[2]!) : OUTSIDE.has(name))) {
+      if (SCALE.test(name)) continue;
       throw new InputError('not-understood', { field: `the tensor ${name} of ${file}`, engine: 'llama.cpp' });
+    }
     if (!found) outside.set(name, ne);
     else layerOf(layers, Number(found[1])).set(found[2]!, ne);
   }
-  return { outside, layers: inOrder(layers, layerCount, file) };
+  return { outside, layers: inOrder(layers, count, file) };
 }
 
 function layerOf(
@@ -77,7 +90,17 @@ function layerOf(
   return layer;
 }
 
-function inOrder(layers: ReadonlyMap<number, LayerTensors>, count: number, file: string): LayerTensors[] {
+function inOrder(
+  layers: ReadonlyMap<number, LayerTensors>,
+  { layerCount: count, modules }: LayerCount,
+  file: string,
+): LayerTensors[] {
+  // The engine loads it, and counts layers that are not there when it shares them out.
+  if (modules > 0 && layers.size === count - modules)
+    throw new InputError('not-understood', {
+      field: `a file without its layers for multi-token prediction (${file})`,
+      engine: 'llama.cpp',
+    });
   const hint = 'The file was not converted right, or parts of it are missing.';
   if (layers.size !== count)
     throw brokenFile(file, `it says ${count} layers, but has tensors of ${layers.size}`, undefined, hint);

@@ -8,6 +8,8 @@ export interface Metadata {
   readonly file: string;
   /** A whole number above zero. @throws InputError `bad-file` where it is something else or missing */
   readonly count: (key: string) => number;
+  /** A whole number from zero, or `undefined` where the key is missing. */
+  readonly optionalWhole: (key: string) => number | undefined;
   /** The same, or `undefined` where the key is missing or 0. */
   readonly optionalCount: (key: string) => number | undefined;
   /** A finite number above zero, or `undefined` where the key is missing or 0. */
@@ -16,6 +18,8 @@ export interface Metadata {
   readonly optionalSwitch: (key: string) => boolean | undefined;
   /** Whole numbers from 0, one a layer: a single number holds for all. `undefined` where the key is missing. */
   readonly perLayer: (key: string, layers: number) => readonly number[] | undefined;
+  /** Whole numbers from 0, or switches as 1 and 0. `undefined` where the key is missing or no list. */
+  readonly list: (key: string) => readonly number[] | undefined;
   readonly has: (key: string) => boolean;
   /** The error that a key is wrong. */
   readonly fault: (key: string, problem: string) => Error;
@@ -32,20 +36,34 @@ export function metadataOf({ name: file, metadata }: GgufHeader, architecture: s
   const fault = (key: string, problem: string): Error =>
     brokenFile(file, `${architecture}.${key} ${problem}`, undefined, 'The file was not converted right.');
 
-  const optionalCount = (key: string): number | undefined => {
+  const optionalWhole = (key: string): number | undefined => {
     const value = get(key);
-    if (value === undefined || value === 0) return undefined;
+    if (value === undefined) return undefined;
     if (typeof value !== 'number') throw fault(key, `is ${kindOf(value)} and no number`);
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw fault(key, `is ${value} and no whole number above 0`);
+    if (!Number.isSafeInteger(value) || value < 0) throw fault(key, `is ${value} and no whole number from 0`);
     return value;
+  };
+  const optionalCount = (key: string): number | undefined => optionalWhole(key) || undefined;
+
+  const list = (key: string): readonly number[] | undefined => {
+    const value = get(key);
+    if (!Array.isArray(value)) return undefined;
+    const known = lists.get(key);
+    if (known) return known;
+    const numbers = (value as unknown[]).map(Number);
+    if (!numbers.every((number) => Number.isSafeInteger(number) && number >= 0))
+      throw fault(key, 'holds something else than whole numbers');
+    lists.set(key, numbers);
+    return numbers;
   };
 
   return {
     architecture,
     file,
     fault,
+    optionalWhole,
     optionalCount,
+    list,
     has: (key) => get(key) !== undefined,
     count: (key) => {
       const value = optionalCount(key);
@@ -68,17 +86,15 @@ export function metadataOf({ name: file, metadata }: GgufHeader, architecture: s
       return typeof value === 'boolean' ? value : undefined;
     },
     perLayer: (key, layers) => {
-      const value = get(key);
-      if (value === undefined) return undefined;
-      const known = lists.get(key);
-      if (known) return known;
-      const all = Array.isArray(value) ? (value as unknown[]) : new Array<unknown>(layers).fill(value);
-      if (all.length !== layers) throw fault(key, `has ${all.length} items for ${layers} layers`);
-      const numbers = all.map(Number);
-      if (!numbers.every((number) => Number.isSafeInteger(number) && number >= 0))
-        throw fault(key, 'holds something else than whole numbers');
-      lists.set(key, numbers);
-      return numbers;
+      const listed = lists.get(key) ?? list(key);
+      if (listed && listed.length !== layers)
+        throw fault(key, `has ${listed.length} items for ${layers} layers`);
+      if (listed) return listed;
+      const single = optionalWhole(key);
+      if (single === undefined) return undefined;
+      const all = new Array<number>(layers).fill(single);
+      lists.set(key, all);
+      return all;
     },
   };
 }

@@ -1,5 +1,5 @@
 import { InputError } from '../../errors.js';
-import type { Mixer } from '../../schema/model.js';
+import type { Block, Mixer } from '../../schema/model.js';
 import type { GgufFamily } from './families.js';
 import type { LayerTensors } from './layer-tensors.js';
 import type { Metadata } from './metadata.js';
@@ -9,7 +9,10 @@ export interface Reading {
   readonly metadata: Metadata;
   readonly family: GgufFamily;
   readonly hiddenSize: number;
+  /** All layers of the file, those for multi-token prediction included. */
   readonly layerCount: number;
+  /** Those that run. */
+  readonly stackLayers: number;
 }
 
 interface Place extends Reading {
@@ -21,19 +24,20 @@ interface Place extends Reading {
 const MIXERS: readonly (readonly [string, (place: Place) => Mixer])[] = [
   ['attn_kv_a_mqa.weight', latent],
   ['ssm_ba.weight', gatedDeltaNet],
+  ['ssm_beta.weight', gatedDeltaNet],
   ['ssm_in.weight', mamba2],
   ['attn_q.weight', attention],
+  ['attn_qkv.weight', attention],
 ];
 
 /**
- * The mixer of a layer, told by its tensors; numbers that shapes do not say come from the metadata.
+ * The mixer of a layer, if it has one, told by its tensors; numbers that shapes do not say come from the metadata.
  *
  * @throws InputError `not-understood` where no rule reads it
  */
-export function mixerOf(tensors: LayerTensors, layer: number, reading: Reading): Mixer {
+export function mixersOf(tensors: LayerTensors, layer: number, reading: Reading): Mixer[] {
   const found = MIXERS.find(([name]) => tensors.has(name));
-  if (!found) throw notUnderstood(reading, `layer ${layer} without attention`);
-  return found[1]({ ...reading, layer, tensors });
+  return found ? [found[1]({ ...reading, layer, tensors })] : [];
 }
 
 /** The error for what no rule reads. */
@@ -44,25 +48,32 @@ export const notUnderstood = ({ metadata }: Reading, what: string): InputError =
   });
 
 function attention(place: Place): Mixer {
-  const { metadata, family, layer, tensors } = place;
+  const { metadata, family, layer, tensors, stackLayers } = place;
   const { heads, kvHeads } = headsOf(place);
-  const headDim = headDimOf(place, heads);
-  const queryRows = tensors.get('attn_q.weight')?.[1];
-  const gated = queryRows === 2 * heads * headDim;
-  const rotates = family.rotates?.(layer, metadata) ?? true;
   const window = family.window?.(layer, metadata);
+  const { headDim, valueDim } = headDimsOf(place, heads, window !== undefined);
+  const norm = queryNorm(place, heads, headDim);
+  const gate = outputGate(place, heads, headDim);
+  refuseFused(place, norm === 'width' || gate === true);
+  const rotates = family.rotates?.(layer, metadata) ?? true;
+  const ownKv = stackLayers - (family.sharesKv ? (metadata.optionalCount(SHARED_KV) ?? 0) : 0);
   return {
     ...(window ?? { kind: 'full' }),
     heads,
     kvHeads,
     headDim,
+    ...(valueDim === headDim ? {} : { valueDim }),
+    ...(tensors.has('attn_k.weight') && !tensors.has('attn_v.weight') ? { valueIsKey: true } : {}),
+    ...(layer >= ownKv && layer < stackLayers ? { sharedKv: true } : {}),
     ...biasOf(tensors),
-    ...queryNorm(place, heads, headDim),
+    ...(norm ? { qkNorm: norm } : {}),
     ...(tensors.has('attn_sinks.weight') ? { sinks: true } : {}),
-    ...(gated ? { outputGate: true } : {}),
+    ...(gate ? { outputGate: gate } : {}),
     ...(rotates ? {} : { rope: false }),
   };
 }
+
+const SHARED_KV = 'attention.shared_kv_layers';
 
 function headsOf({ metadata, layer, layerCount }: Place): { heads: number; kvHeads: number } {
   const heads = metadata.perLayer('attention.head_count', layerCount)?.[layer];
@@ -72,27 +83,53 @@ function headsOf({ metadata, layer, layerCount }: Place): { heads: number; kvHea
   return { heads, kvHeads };
 }
 
-/** `llama-model.cpp:load_hparams`: the width divided by the heads, where the file does not say it. */
-function headDimOf(place: Place, heads: number): number {
-  const { metadata, hiddenSize } = place;
-  const headDim = metadata.optionalCount('attention.key_length') ?? Math.floor(hiddenSize / heads);
-  const valueDim = metadata.optionalCount('attention.value_length') ?? headDim;
+/** `llama-model.cpp:load_hparams`: the width divided by the heads of the first layer, where the file does not say it. */
+function headDimsOf(
+  { metadata, hiddenSize, layerCount }: Place,
+  ownHeads: number,
+  hasWindow: boolean,
+): { headDim: number; valueDim: number } {
+  const heads = metadata.perLayer('attention.head_count', layerCount)?.[0] || ownHeads;
+  const said = (what: 'key' | 'value') =>
+    (hasWindow ? metadata.optionalCount(`attention.${what}_length_swa`) : undefined) ??
+    metadata.optionalCount(`attention.${what}_length`) ??
+    Math.floor(hiddenSize / heads);
+  const headDim = said('key');
   if (headDim < 1) throw metadata.fault('attention.head_count', `is more than the width ${hiddenSize}`);
-  if (valueDim !== headDim)
-    throw notUnderstood(place, `attention with keys of ${headDim} and values of ${valueDim}`);
-  return headDim;
+  return { headDim, valueDim: said('value') };
 }
 
 function biasOf(tensors: LayerTensors): { bias?: 'qkv' | 'qkvo' } {
-  if (!tensors.has('attn_q.bias')) return {};
+  if (!tensors.has('attn_q.bias') && !tensors.has('attn_qkv.bias')) return {};
   return { bias: tensors.has('attn_output.bias') ? 'qkvo' : 'qkv' };
 }
 
-function queryNorm(place: Place, heads: number, headDim: number): { qkNorm?: 'head' | 'width' } {
+/** Joint with the queries, or a matrix of its own: as wide as they are, or one row a head. */
+function outputGate(place: Place, heads: number, headDim: number): true | 'head' | undefined {
+  if (place.tensors.get('attn_q.weight')?.[1] === 2 * heads * headDim) return true;
+  const rows = place.tensors.get('attn_gate.weight')?.[1];
+  if (rows === undefined) return undefined;
+  if (rows === heads * headDim) return true;
+  if (rows === heads) return 'head';
+  throw notUnderstood(place, `a gate of ${rows} for queries of ${heads} x ${headDim}`);
+}
+
+/**
+ * Queries, keys and values as one matrix: every loader has it, but not every graph is known with it.
+ *
+ * @throws InputError `not-understood`
+ */
+function refuseFused(place: Place, isWide: boolean): void {
+  const { tensors, family, layer } = place;
+  if (tensors.has('attn_qkv.weight') && (isWide || family.sharesKv))
+    throw notUnderstood(place, `queries, keys and values as one matrix in layer ${layer}`);
+}
+
+function queryNorm(place: Place, heads: number, headDim: number): 'head' | 'width' | undefined {
   const length = place.tensors.get('attn_q_norm.weight')?.[0];
-  if (length === undefined) return {};
-  if (length === headDim) return { qkNorm: 'head' };
-  if (length === heads * headDim) return { qkNorm: 'width' };
+  if (length === undefined) return undefined;
+  if (length === headDim) return 'head';
+  if (length === heads * headDim) return 'width';
   throw notUnderstood(place, `a norm of ${length} for queries of ${heads} x ${headDim}`);
 }
 
@@ -115,6 +152,28 @@ function latent(place: Place): Mixer {
     ropeDim,
     valueDim: metadata.count('attention.value_length_mla'),
   };
+}
+
+/**
+ * What helps the mixer of a layer: an indexer, where the layer has its tensors.
+ *
+ * @throws InputError `not-understood` where the engine has one in other layers than the file has tensors for
+ */
+export function helpersOf(tensors: LayerTensors, layer: number, reading: Reading): Block[] {
+  const { metadata, family, stackLayers } = reading;
+  const has = tensors.has('indexer.attn_k.weight');
+  if (layer < stackLayers && family.indexes && family.indexes(layer, metadata) !== has)
+    throw notUnderstood(reading, `layer ${layer} ${has ? 'with' : 'without'} tensors of an indexer`);
+  if (!has) return [];
+  return [
+    {
+      kind: 'indexer',
+      heads: metadata.count('attention.indexer.head_count'),
+      headDim: metadata.count('attention.indexer.key_length'),
+      ...(tensors.has('attn_q_a.weight') ? { queryRank: metadata.count('attention.q_lora_rank') } : {}),
+      chosenTokens: metadata.count('attention.indexer.top_k'),
+    },
+  ];
 }
 
 /** `conversion/qwen.py` writes the linear heads under the names of state spaces. */

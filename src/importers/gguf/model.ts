@@ -1,12 +1,19 @@
 import { InputError } from '../../errors.js';
-import { type Architecture, type ModelFile, modelSchema } from '../../schema/model.js';
+import {
+  type Architecture,
+  type Block,
+  type FeedForward,
+  type Layer,
+  type ModelFile,
+  modelSchema,
+} from '../../schema/model.js';
 import { brokenFile } from '../bytes-source.js';
 import { GGUF_FAMILIES, type GgufFamily } from './families.js';
-import { feedForwardOf } from './feed-forwards.js';
+import { feedForwardsOf } from './feed-forwards.js';
 import type { GgufHeader } from './header.js';
 import { type LayerTensors, sortTensors } from './layer-tensors.js';
 import { type Metadata, metadataOf } from './metadata.js';
-import { mixerOf, type Reading } from './mixers.js';
+import { helpersOf, mixersOf, notUnderstood, type Reading } from './mixers.js';
 import { ropeOf } from './rope.js';
 import { type ReadLayer, writeStack } from './stack.js';
 
@@ -41,7 +48,9 @@ export function modelFromGguf(
 ): ModelFile {
   const name = architectureName(header);
   const family = Object.hasOwn(GGUF_FAMILIES, name) ? GGUF_FAMILIES[name] : undefined;
-  const types = Object.keys(architectures).filter((type) => architectures[type] === name);
+  const types = Object.keys(architectures).filter(
+    (type) => architectures[type] === (family?.typesOf ?? name),
+  );
   if (!family || types.length === 0)
     throw new InputError('not-understood', {
       field: `The architecture "${name}" of ${header.name}`,
@@ -98,52 +107,93 @@ interface Found {
   readonly types: readonly string[];
 }
 
-/**
- * One name of the engine may stand for dense types, the first called like it, and for one with experts behind them.
- * Which of several alike a file was made of, it does not say.
- */
-function typeOf(layers: readonly ReadLayer[], { types, metadata }: Found): string {
-  const hasExperts = layers.some(({ feedForward }) => feedForward.kind === 'moe');
-  const isDense = types[0] === metadata.architecture;
-  return hasExperts && isDense ? types.at(-1)! : types[0]!;
+/** Which of several types alike a file was made of, it does not say: the first. */
+function typeOf(
+  { family, types }: Found,
+  { hasExperts, hasMtp }: Readonly<Record<'hasExperts' | 'hasMtp', boolean>>,
+): string {
+  const { experts, mtp } = family.types ?? {};
+  const special = (hasExperts ? experts : undefined) ?? (hasMtp ? mtp : undefined);
+  return types.find((type) => type === special) ?? types[0]!;
 }
 
-function architectureOf(
-  header: GgufHeader & { readonly ropeFactor?: number },
-  { metadata, family, types }: Found,
-): Architecture {
+function architectureOf(header: GgufHeader & { readonly ropeFactor?: number }, found: Found): Architecture {
+  const { metadata, family } = found;
   const hiddenSize = metadata.count('embedding_length');
   const layerCount = metadata.count('block_count');
-  const { outside, layers } = sortTensors(header, layerCount);
-  const reading: Reading = { metadata, family, hiddenSize, layerCount };
-  const read = layers.map(
-    (tensors, layer): ReadLayer => ({
-      mixer: mixerOf(tensors, layer, reading),
-      feedForward: feedForwardOf(tensors, layer, reading),
-    }),
-  );
   const modules = metadata.optionalCount('nextn_predict_layers') ?? 0;
   if (modules >= layerCount)
     throw metadata.fault('nextn_predict_layers', `is ${modules} of ${layerCount} layers`);
-  const first = layerCount - modules;
-  const stack = writeStack(read.slice(0, first), read.slice(first, first + 1));
+  const stackLayers = layerCount - modules;
+  const reading: Reading = { metadata, family, hiddenSize, layerCount, stackLayers };
+  refuseStrange(reading);
+  const { outside, layers } = sortTensors(header, { layerCount, modules });
+  const read = layers.map((tensors, layer) => stepsOf(tensors, layer, reading));
+  const blocks = read.flat(2);
+  const hasExperts = blocks.some(({ kind }) => kind === 'moe');
+  const stack = writeStack(read.slice(0, stackLayers), read.slice(stackLayers, stackLayers + 1));
   const rope = ropeOf(reading, {
-    hasTable: outside.has('rope_freqs.weight'),
+    table: tableOf(outside, family),
     factor: header.ropeFactor,
-    mixers: read.map(({ mixer }) => mixer),
+    mixers: blocks.filter((block) => !isFeedForward(block)),
   });
+  const deepstackLayers = family.deepstack ? metadata.optionalCount('n_deepstack_layers') : undefined;
   return {
-    type: typeOf(read, { metadata, family, types }),
+    type: typeOf(found, { hasExperts, hasMtp: modules > 0 }),
     hiddenSize,
     vocabSize: vocabSizeOf(outside, hiddenSize, metadata),
     ...(outside.has('output.weight') ? {} : { tiedEmbeddings: true }),
     ...(family.activation ? { activation: family.activation } : {}),
     norm: normOf(metadata, layers[0]!),
+    ...layerEmbeddingOf(outside, metadata),
+    ...(deepstackLayers ? { deepstackLayers } : {}),
     ...(rope ? { rope } : {}),
     blocks: stack.blocks,
     layers: stack.layers,
-    ...(modules > 0 ? { mtp: mtpOf(modules, stack.more[0]!, layers[first]!) } : {}),
+    ...(modules > 0 ? { mtp: mtpOf(modules, stack.more[0]!, layers[stackLayers]!) } : {}),
   };
+}
+
+/** @throws InputError `not-understood` for what the file says and no rule reads */
+function refuseStrange(reading: Reading): void {
+  const { metadata, family } = reading;
+  const strange = Object.entries({ ...NEVER_READ, ...family.refuses }).find(([, isStrange]) =>
+    isStrange(metadata, family),
+  );
+  if (strange) throw notUnderstood(reading, `the key ${strange[0]}`);
+}
+
+/** What no rule reads in any architecture. */
+const NEVER_READ: Readonly<Record<string, (metadata: Metadata, family: GgufFamily) => boolean>> = {
+  // A model that looks ahead has no cache.
+  'attention.causal': (metadata) => metadata.optionalSwitch('attention.causal') === false,
+  nextn_predict_layers: (metadata, { skipsMtp }) =>
+    metadata.optionalCount('nextn_predict_layers') !== undefined && !skipsMtp,
+};
+
+const isFeedForward = (block: Block): block is FeedForward => block.kind === 'dense' || block.kind === 'moe';
+
+/** A layer without a norm between attention and feed-forward has them side by side, or has only one of them. */
+function stepsOf(tensors: LayerTensors, layer: number, reading: Reading): ReadLayer {
+  const mixers = [...mixersOf(tensors, layer, reading), ...helpersOf(tensors, layer, reading)];
+  const feedForwards = feedForwardsOf(tensors, layer, reading);
+  if (mixers.length + feedForwards.length === 0)
+    throw notUnderstood(reading, `layer ${layer} without attention and feed-forward`);
+  const isParallel = !tensors.has('ffn_norm.weight') && !tensors.has('post_attention_norm.weight');
+  const steps = isParallel ? [[...mixers, ...feedForwards]] : [mixers, feedForwards];
+  return steps.filter(({ length }) => length > 0);
+}
+
+function tableOf(outside: LayerTensors, { tableSpares }: GgufFamily): 'llama3' | 'longrope' | undefined {
+  if (outside.has('rope_factors_long.weight')) return 'longrope';
+  return outside.has('rope_freqs.weight') && !tableSpares ? 'llama3' : undefined;
+}
+
+/** A second table, a piece of it for every layer: `src/models/gemma4.cpp`. */
+function layerEmbeddingOf(outside: LayerTensors, metadata: Metadata): Pick<Architecture, 'layerEmbedding'> {
+  const rows = outside.get('per_layer_token_embd.weight')?.[1];
+  if (rows === undefined) return {};
+  return { layerEmbedding: { vocabSize: rows, dim: metadata.count('embedding_length_per_layer_input') } };
 }
 
 function vocabSizeOf(outside: LayerTensors, hiddenSize: number, metadata: Metadata): number {
@@ -162,11 +212,11 @@ function vocabSizeOf(outside: LayerTensors, hiddenSize: number, metadata: Metada
 
 function normOf(metadata: Metadata, first: LayerTensors): Architecture['norm'] {
   const [epsilon] = EPSILONS.flatMap((key) => metadata.optionalNumber(key) ?? []);
-  const sandwich = first.has('post_ffw_norm.weight');
-  return { epsilon: epsilon ?? USUAL_EPSILON, ...(sandwich ? { placement: 'sandwich' } : {}) };
+  const placement = first.has('attn_norm.weight') ? 'sandwich' : 'post';
+  return { epsilon: epsilon ?? USUAL_EPSILON, ...(first.has('post_ffw_norm.weight') ? { placement } : {}) };
 }
 
-function mtpOf(modules: number, layer: [string, string], tensors: LayerTensors): Architecture['mtp'] {
+function mtpOf(modules: number, layer: Layer, tensors: LayerTensors): Architecture['mtp'] {
   const own = tensors.has('nextn.embed_tokens.weight');
   return { modules, layer, ...(own ? { ownEmbedding: true } : {}) };
 }

@@ -12,9 +12,9 @@ const USUAL_FACTOR = 8;
 
 /** What beside the metadata says how positions are rotated. */
 export interface RopeFacts {
-  /** The file has a table of frequencies: Llama 3's scaling. */
-  readonly hasTable: boolean;
-  /** The largest stretch in that table. */
+  /** The table of frequencies that the file has: Llama 3's scaling, or the two of Phi's. */
+  readonly table: 'llama3' | 'longrope' | undefined;
+  /** The largest stretch in Llama 3's. */
   readonly factor: number | undefined;
   readonly mixers: readonly Mixer[];
 }
@@ -24,13 +24,14 @@ export interface RopeFacts {
  *
  * @throws InputError `not-understood` for a scaling that no rule reads
  */
-export function ropeOf(reading: Reading, { hasTable, factor, mixers }: RopeFacts): Rope | undefined {
+export function ropeOf(reading: Reading, { table, factor, mixers }: RopeFacts): Rope | undefined {
   const { metadata } = reading;
-  const attention = mixers.filter(isAttention).find(({ rope }) => rope !== false);
+  const turned = mixers.filter(isAttention).filter(({ rope }) => rope !== false);
+  const attention = turned.find(({ kind }) => kind === 'full') ?? turned[0];
   if (!attention && !mixers.some(({ kind }) => kind === 'latent')) return undefined;
   const dim = metadata.optionalCount('rope.dimension_count');
   const isPart = attention && dim !== undefined && dim !== attention.headDim;
-  const scaling = hasTable ? tableScaling(factor) : scalingOf(reading);
+  const scaling = table === 'llama3' ? tableScaling(factor) : scalingOf(reading, table);
   return {
     theta: metadata.optionalNumber('rope.freq_base') ?? USUAL_BASE,
     ...(isPart ? { dim } : {}),
@@ -45,15 +46,23 @@ const isAttention = (mixer: Mixer): mixer is Attention =>
 
 const tableScaling = (factor = USUAL_FACTOR): Scaling => ({ kind: 'llama3', factor });
 
-function scalingOf(reading: Reading): Scaling | undefined {
+function scalingOf(reading: Reading, table: RopeFacts['table']): Scaling | undefined {
   const { metadata } = reading;
+  const originalTokens = metadata.optionalCount('rope.scaling.original_context_length');
+  if (table === 'longrope') {
+    const tokens = metadata.count('context_length');
+    return {
+      kind: table,
+      factor: tokens / (originalTokens ?? tokens),
+      ...(originalTokens ? { originalTokens } : {}),
+    };
+  }
   const kind = metadata.optionalText('rope.scaling.type');
   const factor = metadata.optionalNumber('rope.scaling.factor') ?? oldFactor(metadata);
   // A file with the old key alone means the linear kind.
   if (kind === 'none' || factor === undefined || factor === 1) return undefined;
   if (kind !== undefined && kind !== 'linear' && kind !== 'yarn')
     throw notUnderstood(reading, `the rope scaling "${kind}"`);
-  const originalTokens = metadata.optionalCount('rope.scaling.original_context_length');
   return { kind: kind ?? 'linear', factor, ...(originalTokens && kind === 'yarn' ? { originalTokens } : {}) };
 }
 

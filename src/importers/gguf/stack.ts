@@ -1,10 +1,7 @@
-import type { Architecture, Block, FeedForward, Mixer } from '../../schema/model.js';
+import type { Architecture, Block, Layer } from '../../schema/model.js';
 
-/** One layer of a file: what mixes tokens, then what each goes through alone. */
-export interface ReadLayer {
-  readonly mixer: Mixer;
-  readonly feedForward: FeedForward;
-}
+/** One layer of a file as its steps in sequence: blocks side by side share one. */
+export type ReadLayer = readonly (readonly Block[])[];
 
 type Blocks = Architecture['blocks'];
 type Run = Architecture['layers'][number];
@@ -31,7 +28,7 @@ const LONGEST_PATTERN = 24;
 export function writeStack(
   stack: readonly ReadLayer[],
   more: readonly ReadLayer[],
-): { blocks: Blocks; layers: Run[]; more: [string, string][] } {
+): { blocks: Blocks; layers: Run[]; more: Layer[] } {
   const blocks: Blocks = {};
   const named = new Map<string, string>();
   const nameOf = (block: Block): string => {
@@ -41,7 +38,8 @@ export function writeStack(
     blocks[name] = block;
     return name;
   };
-  const names = (layer: ReadLayer): [string, string] => [nameOf(layer.mixer), nameOf(layer.feedForward)];
+  const names = (layer: ReadLayer): Layer =>
+    layer.map((step) => (step.length === 1 ? nameOf(step[0]!) : step.map(nameOf)));
   return { layers: runsOf(stack.map(names)), more: more.map(names), blocks };
 }
 
@@ -53,8 +51,8 @@ function freeName(name: string, blocks: Blocks): string {
 }
 
 /** The pattern that covers most of what is left comes first; what repeats nowhere gathers in one run. */
-function runsOf(layers: readonly [string, string][]): Run[] {
-  const keys = layers.map((layer) => layer.join('\n'));
+function runsOf(layers: readonly Layer[]): Run[] {
+  const keys = layers.map((layer) => JSON.stringify(layer));
   const runs: Run[] = [];
   let single: Run | undefined;
   let at = 0;

@@ -1,8 +1,9 @@
 import type { Estimate } from '../../estimate.js';
 import type { ComputeBuffers } from './compute-replay/index.js';
 import { cellsOf } from './kv-cache.js';
+import type { CacheClass } from './load.js';
 import { isPipeline, PIPELINE_COPIES, type Placement, type Run } from './placement.js';
-import type { CacheClass, PreparedModel } from './prepare.js';
+import type { PreparedModel } from './prepare.js';
 import type { Settings } from './settings.js';
 
 const FLOAT = 4;

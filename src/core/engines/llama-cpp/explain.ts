@@ -3,7 +3,8 @@ import type { EngineUse, Explanation } from '../index.js';
 import { canReplay, computePeaks } from './compute-replay/index.js';
 import { devicesOf } from './devices.js';
 import { cellsOf, layerCacheBytes } from './kv-cache.js';
-import type { CacheClass, PreparedModel } from './prepare.js';
+import type { CacheClass } from './load.js';
+import type { PreparedModel } from './prepare.js';
 import { type Settings, settingsOf } from './settings.js';
 
 const SOURCE = 'llama.cpp v0.5.0';

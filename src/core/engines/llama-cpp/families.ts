@@ -1,7 +1,7 @@
 /** What llama.cpp does its own way for an architecture; absent means the usual way. */
 export interface Family {
   /** Name of the norm in front of the feed-forward. */
-  readonly ffnNorm?: 'post_attention_norm' | 'attn_output_norm';
+  readonly ffnNorm?: 'post_attention_norm' | 'attn_norm' | 'attn_output_norm';
   /** Name of the norm in front of a second feed-forward, which reads the layer's input. */
   readonly secondFfnNorm?: 'ffn_norm_exps';
   /** Norms, the output of attention and the head all have biases. */
@@ -52,7 +52,7 @@ export interface Family {
   /** Biases that are read beside those of queries, keys and values. */
   readonly biases?: readonly ('attentionOutput' | 'feedForward')[];
   readonly qkNorm?: 'head' | 'width';
-  /** The feed-forward has up and down alone. */
+  /** Feed-forwards have up and down alone. */
   readonly ungated?: true;
   /** Attention and feed-forward run side by side. */
   readonly parallel?: true;
@@ -64,6 +64,10 @@ export interface Family {
   readonly outputGates?: readonly ('joint' | 'wide' | 'head')[];
   /** From so many layers on, queries and keys of each head are normed with weights of their own, which a spec cannot say. */
   readonly normsFrom?: number;
+  /** Experts are as wide as other feed-forwards. */
+  readonly oneWidth?: true;
+  /** Mamba's inner width is twice the hidden size, and its step, B and C are normed. */
+  readonly innerTwice?: true;
   /** There are as many key-value heads as heads. */
   readonly squareKeys?: true;
   /** Values may be narrower or wider than keys. */
@@ -72,6 +76,16 @@ export interface Family {
   readonly sinks?: true;
   /** Name of the last norm of a layer for multi-token prediction. */
   readonly mtpNorm?: 'layer_output_norm';
+  /** Name of the norm in front of the feed-forward of such a layer. */
+  readonly mtpFfnNorm?: 'post_attention_norm';
+  /** Every layer is a single block. */
+  readonly single?: true;
+  /** The architecture that the converter makes of a model with experts. */
+  readonly withExperts?: string;
+  /** Experts may work on a narrower copy of the hidden state. */
+  readonly latentExperts?: true;
+  /** Experts come without groups. */
+  readonly withoutGroups?: true;
   /** All queries together are as wide as the hidden state. */
   readonly squareQueries?: true;
   /** Layers without experts: there are none, or they stand in front of all others. */
@@ -81,14 +95,22 @@ export interface Family {
    * or of any width where there is one. Absent: none.
    */
   readonly sharedExpert?: 'gated' | 'counted' | 'plain' | 'maybe';
-  /** The choice of experts may be corrected. */
-  readonly corrects?: true;
+  /** The choice of experts may be corrected, or always is. */
+  readonly corrects?: true | 'always';
   /** The embedding is the output matrix, even where the model has one (`dropped`), or it never is. */
   readonly head?: 'tied' | 'dropped' | 'own';
 }
 
 /** Llama and who is loaded as it is. */
 const LLAMA = { biases: ['attentionOutput', 'feedForward'], ropeFactors: 'llama3' } as const;
+
+const NEMOTRON_H = {
+  ffnNorm: 'attn_norm',
+  headsPerLayer: true,
+  biases: ['attentionOutput', 'feedForward'],
+  ungated: true,
+  single: true,
+} as const;
 
 /** `src/models/step35.cpp:load_block_mtp`: all that is not required. */
 const STEP_MTP = [
@@ -211,7 +233,18 @@ export const FAMILIES: Record<string, Family> = {
   chatglm: { fused: ['qkv', 'gateUp'], squareQueries: true },
   qwen: { fused: ['qkv'], squareQueries: true, squareKeys: true, head: 'own' },
   'minimax-m2': { qkNorm: 'width', experts: 'everywhere', corrects: true },
+  jamba: { headsPerLayer: true, squareQueries: true, innerTwice: true, oneWidth: true },
   granitehybrid: { headsPerLayer: true, biases: ['attentionOutput', 'feedForward'], sharedExpert: 'maybe' },
+  nemotron_h: { ...NEMOTRON_H, withExperts: 'nemotron_h_moe' },
+  nemotron_h_moe: {
+    ...NEMOTRON_H,
+    keepsMtp: true,
+    mtpFfnNorm: 'post_attention_norm',
+    latentExperts: true,
+    withoutGroups: true,
+    sharedExpert: 'plain',
+    corrects: 'always',
+  },
   qwen2moe: {
     windows: 'ignored',
     squareQueries: true,

@@ -10,20 +10,23 @@ import { explain } from './explain.js';
 import { fitted } from './fitted.js';
 import { llamaCppFlags } from './flags.js';
 import { cacheBytes } from './kv-cache.js';
+import { type LoadedModel, load } from './load.js';
 import { notesOf } from './notes.js';
 import { OPTIONS, readOptions } from './options.js';
 import type { Placement, Run } from './placement.js';
 import { type BufferKind, type PreparedModel, prepare } from './prepare.js';
 import { projectorOf } from './projector.js';
-import { type Settings, settingsOf } from './settings.js';
+import { mostSequences, type Settings, settingsOf } from './settings.js';
 import { placedWeights } from './weights.js';
 
 const LOGIT_BYTES = 4;
 
 /** llama.cpp as a rule set: `docs/formulas.md` has every rule with its source. */
-export const llamaCpp: EngineRules<PreparedModel> = {
+export const llamaCpp: EngineRules<LoadedModel, PreparedModel> = {
   options: OPTIONS,
   readOptions,
+  mostSequences,
+  load,
   prepare,
   use,
   explain,

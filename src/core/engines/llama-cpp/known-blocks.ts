@@ -26,6 +26,7 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
   latent: ['heads', 'queryRank', 'kvRank', 'nopeDim', 'ropeDim', 'valueDim'],
   indexer: ['heads', 'headDim', 'queryRank', 'chosenTokens'],
   gatedDeltaNet: ['keyHeads', 'valueHeads', 'keyDim', 'valueDim', 'convKernel'],
+  mamba1: ['innerSize', 'stateDim', 'timeRank', 'convKernel', 'innerNorms'],
   mamba2: ['heads', 'headDim', 'stateDim', 'groups', 'convKernel'],
   dense: ['intermediateSize', 'gate', 'bias', 'activationParameters'],
   moe: [
@@ -33,7 +34,9 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
       'experts',
       'activeExperts',
       'intermediateSize',
+      'gate',
       'bias',
+      'latentSize',
       'groups',
       'routerCorrection',
       'routerScales',
@@ -78,7 +81,8 @@ const STRANGE_BLOCKS: Readonly<
     'kvHeads' in block && block.kind !== 'cross' && block.bias !== 'qkvo' && biasesThroughout === true,
   'width of the first feed-forward': (block, { secondFfnNorm }, { hiddenSize }) =>
     block.kind === 'dense' && secondFfnNorm !== undefined && block.intermediateSize !== hiddenSize,
-  gate: (block, { ungated = false }) => block.kind === 'dense' && (block.gate === false) !== ungated,
+  gate: (block, { ungated = false }) =>
+    (block.kind === 'dense' || block.kind === 'moe') && (block.gate === false) !== ungated,
   qkNorm: (block, { qkNorm }) => 'qkNorm' in block && block.qkNorm !== undefined && block.qkNorm !== qkNorm,
   outputGate: (block, { outputGates = [] }) =>
     'kvHeads' in block &&
@@ -115,6 +119,13 @@ const STRANGE_BLOCKS: Readonly<
     (block.shared?.intermediateSize ?? 0) % block.intermediateSize > 0,
   routerCorrection: (block, { corrects }) =>
     block.kind === 'moe' && block.routerCorrection !== undefined && !corrects,
+  'routerCorrection, which is missing': (block, { corrects }) =>
+    block.kind === 'moe' && block.routerCorrection === undefined && corrects === 'always',
+  'bias of experts': (block, { ungated }) => block.kind === 'moe' && block.bias === true && ungated === true,
+  latentSize: (block, { latentExperts }) =>
+    block.kind === 'moe' && block.latentSize !== undefined && !latentExperts,
+  groups: (block, { withoutGroups }) =>
+    block.kind === 'moe' && (block.groups?.count ?? 1) > 1 && withoutGroups === true,
   queryRank: (block, { plainQueries }, architecture) =>
     block.kind === 'latent' &&
     plainQueries !== undefined &&
@@ -128,6 +139,9 @@ const STRANGE_BLOCKS: Readonly<
   'queryRank, which is not that of the attention': (block, _, { blocks }) =>
     block.kind === 'indexer' &&
     Object.values(blocks).some((other) => other.kind === 'latent' && other.queryRank !== block.queryRank),
+  'innerNorms, which are missing': (block) => block.kind === 'mamba1' && block.innerNorms !== true,
+  'innerSize, which is not twice the hidden size': (block, { innerTwice }, { hiddenSize }) =>
+    block.kind === 'mamba1' && !(innerTwice && block.innerSize === 2 * hiddenSize),
   window: (block, { windows }) => block.kind === 'sliding' && windows === undefined,
   'heads of another width than the hidden state': (block, { squareQueries }, { hiddenSize }) =>
     squareQueries === true && 'kvHeads' in block && block.heads * block.headDim !== hiddenSize,
@@ -155,6 +169,13 @@ const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, famil
     ),
   'blocks side by side': (architecture, { parallel = false }) =>
     stackOf(architecture).some((steps) => steps.some(mixesBoth) !== parallel),
+  'experts of another width than the feed-forwards': ({ blocks }, { oneWidth }) =>
+    oneWidth === true &&
+    new Set(
+      Object.values(blocks).flatMap((block) => ('intermediateSize' in block ? block.intermediateSize : [])),
+    ).size > 1,
+  'layers of more than one block': (architecture, { single }) =>
+    single === true && stackOf(architecture).some((steps) => steps.flat().length > 1),
   'layers with an indexer, and without': (architecture, { indexers }) =>
     !placesIndexers(stackOf(architecture), indexers),
   'norms of queries and keys': (architecture, { normsFrom = Number.POSITIVE_INFINITY }) =>

@@ -1,6 +1,7 @@
 import type { CachePart, TokenCache } from '../../cache/index.js';
 import type { GgmlType } from '../../quant/ggml-types.js';
-import { type BufferKind, bufferBytes, type CacheClass } from './prepare.js';
+import type { CacheClass } from './load.js';
+import { type BufferKind, bufferBytes } from './prepare.js';
 import type { Settings } from './settings.js';
 
 const CELL_STEP = 256;

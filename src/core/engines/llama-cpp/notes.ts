@@ -1,7 +1,7 @@
 import type { Note, ResolvedRequest } from '../../request.js';
 import { cacheBytes } from './kv-cache.js';
 import type { PreparedModel } from './prepare.js';
-import { type Settings, settingsOf } from './settings.js';
+import { AUTO_SLOTS, mostSequences, type Settings, settingsOf } from './settings.js';
 
 /**
  * What a reader of this plan should know about the engine: a server's own slots, mixes by others,
@@ -21,6 +21,7 @@ function serverSlots(prepared: PreparedModel, request: ResolvedRequest, settings
   const alone = request.sequences === 1 && !settings.unified && request.options.parallel === undefined;
   const paysForSlots = prepared.caches.some(({ cache }) => !cache.grows || cache.window !== undefined);
   if (!alone || !paysForSlots || request.options.program !== 'server') return [];
+  if (mostSequences(request.options) < AUTO_SLOTS) return [];
   const asStarted = settingsOf({ ...request, options: { ...request.options, parallel: 'auto' } }, prepared);
   const extraBytes = cacheTotal(prepared, asStarted) - cacheTotal(prepared, settings);
   return extraBytes > 0 ? [{ code: 'server-slots', args: { extraBytes } }] : [];

@@ -1,17 +1,13 @@
 import { InputError } from '../../../errors.js';
-import type { Architecture, Block, Model } from '../../../schema/model.js';
+import type { Block } from '../../../schema/model.js';
 import type { HeldWeights, Quant } from '../../../schema/quant.js';
-import { cacheOf, type LayerCache, type MemoryCache } from '../../cache/index.js';
 import { type GgmlType, isQuantised, rowBytes } from '../../quant/ggml-types.js';
 import { fullName, isValues, type MixContext, typeChooser } from '../../quant/gguf-types.js';
 import type { Role } from '../../tensors/index.js';
-import { type Steps, stackOf } from '../../tensors/stack.js';
 import type { Programs } from './compute-replay/index.js';
-import { FAMILIES, type Family } from './families.js';
-import { refuseUnknown } from './known-blocks.js';
-import { type LawShape, lawShapeOf } from './law-shape.js';
-import { asLoaded } from './loaded.js';
-import { type GgufLayout, type GgufPiece, ggufLayout, type Place } from './tensors.js';
+import type { Family } from './families.js';
+import { accumulate, type LoadedModel } from './load.js';
+import type { GgufLayout, GgufPiece, Place } from './tensors.js';
 
 /** Where a buffer lies decides its padding. */
 export type BufferKind = 'host' | 'cuda';
@@ -33,49 +29,19 @@ export interface OutsideTensor extends Pick<GgufPiece, 'place'> {
   readonly bytes: ByKind;
 }
 
-/** What a layer keeps in this engine. */
-type KeptCache = Exclude<LayerCache, MemoryCache>;
-
-/** Layers that keep the same. */
-export interface CacheClass {
-  readonly cache: KeptCache;
-  readonly part: KeptCache['part'];
-  /** How many of the first layers are of this class: one entry more than there are layers. */
-  readonly upTo: Int32Array;
-  /** Elements of a token's values where they lie transposed: as many as those of the widest layer. */
-  readonly transposedElements: number;
-}
-
 /** A model in one weight format, summed once so that a plan only subtracts. */
-export interface PreparedModel {
-  /** The model as the engine loads it. */
-  readonly model: Model;
+export interface PreparedModel extends Omit<LoadedModel, 'family' | 'stack' | 'layout'> {
   readonly quant: Quant | HeldWeights;
-  /** Layers that run. */
-  readonly layers: number;
-  /** Layers of the file, those for multi-token prediction included: mixes and the split count them. */
-  readonly layersAll: number;
-  readonly vocabSize: number;
-  readonly tied: boolean;
-  /** The host has the output of a tied model beside the embedding, as cards have it. */
-  readonly tiedTwice: boolean;
   readonly roles: readonly RoleSums[];
   readonly embedding: OutsideTensor;
   /** Tensors outside of the stack by where they lie. */
   readonly placed: Readonly<Record<Place, readonly OutsideTensor[]>>;
-  /** How many of the first layers use what lies on every device. */
-  readonly sharingUpTo: Int32Array;
-  readonly caches: readonly CacheClass[];
   readonly fileBytes: number;
   readonly largestExpertBytes: number;
-  /** The engine's name for the architecture. */
-  readonly architectureName: string;
   /** The tensors that are loaded: those outside the stack, and those of each layer. */
   readonly weights: Pick<SizedFile, 'outside' | 'layers'>;
   /** Graphs of compute buffers that were compiled for this model. */
   readonly programs: Programs;
-  readonly blocks: readonly Block[];
-  readonly lawShape: LawShape;
   readonly tensorTypes: ReadonlyMap<GgmlType, { count: number; bytes: number }>;
 }
 
@@ -99,51 +65,33 @@ export function bufferBytes(type: GgmlType, ne: readonly number[], kind: BufferK
 }
 
 /**
- * Everything about a model in one weight format that does not depend on the request.
+ * Everything about a loaded model in one weight format that does not depend on the request.
  *
- * @throws InputError `engine-refuses` where the format cannot be made of this model, `not-understood` for a block
- *   that the rules do not know
- * @example prepare(maverick, 'llama4', q4km, false).fileBytes // 242754060800
+ * @throws InputError `engine-refuses` where the format cannot be made of this model
+ * @example prepare(load(maverick, 'llama4'), q4km, false).fileBytes // 242754060800
  */
 export function prepare(
-  model: Model,
-  architectureName: string,
+  { family, stack, layout, ...model }: LoadedModel,
   quant: Quant | HeldWeights,
   imatrix: boolean,
 ): PreparedModel {
-  const family = FAMILIES[architectureName] ?? {};
-  refuseUnknown(model.architecture, family);
-  const architecture = asLoaded(model.architecture, family);
-  const stack = stackOf(architecture);
-  const layout = ggufLayout(architecture, family);
-  const layersAll = layout.layers.length + layout.skipped.length;
-  const file = sizedFile(layout, quant, mixContext(architecture, family, layersAll, imatrix));
+  const { layersAll } = model;
+  const file = sizedFile(layout, quant, mixContext({ family, stack, layersAll }, imatrix));
   if (quant.kind === 'gguf-file') refuseMore(quant, file);
   const loaded = file.layers.slice(0, stack.length);
-  const blocks = [...new Set(stack.flat(2))];
   return {
-    model: { ...model, architecture },
+    ...model,
     quant,
-    layers: stack.length,
-    layersAll,
-    vocabSize: architecture.vocabSize - (architecture.paddingRows ?? 0),
-    tied: architecture.tiedEmbeddings === true,
-    tiedTwice: architecture.tiedEmbeddings === true && family.tiesTwice === true,
     roles: roleSums([...loaded, ...loadedOfMtp(file.layers.slice(stack.length), family)], layersAll),
     embedding: file.outside.find(({ name }) => name === 'token_embd.weight')!,
     placed: byPlace(file.outside),
-    sharingUpTo: sharingLayers(stack, family, layersAll),
-    caches: cacheClasses(architecture, family, layersAll),
     fileBytes: [...file.counts].reduce((sum, [{ plainBytes }, count]) => sum + count * plainBytes, 0),
     largestExpertBytes: Math.max(
       0,
       ...[...file.counts.keys()].map(({ routed, bytes }) => (routed ? bytes.cuda : 0)),
     ),
-    architectureName,
     weights: { outside: file.outside, layers: loaded },
     programs: new Map(),
-    blocks,
-    lawShape: lawShapeOf(blocks, architecture.hiddenSize),
     tensorTypes: countTypes(file.counts),
   };
 }
@@ -219,24 +167,10 @@ function byPlace(outside: readonly Sized[]): PreparedModel['placed'] {
   };
 }
 
-/** Factors of rope are beside all layers, or beside those without a window alone: `load_arch_tensors`. */
-function sharingLayers(stack: readonly Steps[], { ropeFactors }: Family, layersAll: number): Int32Array {
-  const upTo = new Int32Array(layersAll + 1);
-  stack.forEach((steps, layer) => {
-    const shares = ropeFactors !== 'proportional' || steps.flat().some(({ kind }) => kind === 'full');
-    if (shares) upTo[layer + 1] = 1;
-  });
-  accumulate(upTo);
-  return upTo;
-}
-
 function mixContext(
-  architecture: Architecture,
-  family: Family,
-  layersAll: number,
+  { family, stack, layersAll }: Pick<LoadedModel, 'family' | 'stack' | 'layersAll'>,
   imatrix: boolean,
 ): MixContext {
-  const stack = stackOf(architecture);
   const blocks = stack.flat(2);
   const experts = blocks.find((block) => block.kind === 'moe')?.experts ?? 0;
   const gqa = (stack[0]?.flat() ?? []).map(groupOf).find(Boolean);
@@ -278,53 +212,6 @@ function roleSums(layers: SizedFile['layers'], layersAll: number): RoleSums[] {
     accumulate(upTo.cuda);
   }
   return [...byRole.values()];
-}
-
-/** Turns figures of single layers into sums over the first layers. */
-function accumulate(figures: Float64Array | Int32Array): void {
-  for (let index = 1; index < figures.length; index++) figures[index]! += figures[index - 1]!;
-}
-
-function cacheClasses(architecture: Architecture, family: Family, layersAll: number): CacheClass[] {
-  const classes = new Map<string, CacheClass>();
-  const keys = new Map<Block, string | undefined>();
-  const transposedElements = Math.max(0, ...Object.values(architecture.blocks).map(valueElementsOf));
-  const classOf = (block: Block): CacheClass | undefined => {
-    const cache = engineCache(block, family);
-    if (!cache) return undefined;
-    const key = keys.get(block) ?? JSON.stringify(cache);
-    keys.set(block, key);
-    const known = classes.get(key) ?? {
-      cache,
-      part: cache.part,
-      upTo: new Int32Array(layersAll + 1),
-      transposedElements,
-    };
-    classes.set(key, known);
-    return known;
-  };
-  stackOf(architecture).forEach((steps, layer) => {
-    for (const block of steps.flat()) {
-      const known = classOf(block);
-      if (known) known.upTo[layer + 1]! += 1;
-    }
-  });
-  for (const { upTo } of classes.values()) accumulate(upTo);
-  return [...classes.values()];
-}
-
-/** `src/llama-hparams.cpp:n_embd_v_gqa`. */
-function valueElementsOf(block: Block): number {
-  if (!('kvHeads' in block) || block.kind === 'cross') return 0;
-  const { kvHeads, headDim, valueDim = headDim } = block;
-  return kvHeads * valueDim;
-}
-
-function engineCache(block: Block, family: Family): KeptCache | undefined {
-  const cache = cacheOf(block);
-  if (cache?.part === 'crossAttention') return undefined;
-  if (block.kind !== 'chunked' || !cache?.grows || !family.chunkWindow) return cache;
-  return { ...cache, window: family.chunkWindow };
 }
 
 function countTypes(counts: SizedFile['counts']): PreparedModel['tensorTypes'] {

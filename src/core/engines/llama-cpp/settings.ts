@@ -2,6 +2,7 @@ import { InputError } from '../../../errors.js';
 import type { Block } from '../../../schema/model.js';
 import { blockElements, type GgmlType, isQuantised } from '../../quant/ggml-types.js';
 import type { ResolvedRequest } from '../../request.js';
+import { OPTIONS, type OptionValues, readOptions } from './options.js';
 import type { PreparedModel } from './prepare.js';
 
 /** How the engine will run, with its own rounding done. Token counts and cells are exact. */
@@ -32,7 +33,7 @@ export interface Settings {
 const CONTEXT_STEP = 256;
 
 /** Slots of a server started without a number: `tools/server/server.cpp`, together with one unified cache. */
-const AUTO_SLOTS = 4;
+export const AUTO_SLOTS = 4;
 
 const padded = (tokens: number, step: number): number => Math.ceil(tokens / step) * step;
 
@@ -60,7 +61,8 @@ export function settingsOf(request: ResolvedRequest, prepared: PreparedModel): S
   // The engine caps the batch by the context before it pads it.
   const batch = Math.min(asked, Number(options['batch-size']));
   const ubatch = Math.min(batch, Number(options['ubatch-size']));
-  const outputs = options.program === 'cli' ? batch : sequences;
+  const outputs = options.program === 'cli' ? batch : Math.min(Number(options['batch-size']), sequences);
+  refuseSequences(sequences, outputs);
   const settings: Settings = {
     contextPerSequence,
     contextTotal,
@@ -81,6 +83,19 @@ export function settingsOf(request: ResolvedRequest, prepared: PreparedModel): S
 }
 
 const kvType = (name: string): GgmlType => name.toUpperCase() as GgmlType;
+
+/** `src/llama-cparams.h:LLAMA_MAX_SEQ` */
+const MOST_SEQUENCES = 256;
+
+/** As many sequences as the engine takes at once: `LLAMA_MAX_SEQ`, and no more than the batch has rows. */
+export const mostSequences = (given: OptionValues): number =>
+  Math.min(MOST_SEQUENCES, Number(readOptions(given)['batch-size'] ?? OPTIONS['batch-size']!.standard));
+
+/** `src/llama-context.cpp:llama_context()` and `output_reserve`: every sequence needs a row of the outputs. */
+function refuseSequences(sequences: number, outputs: number): void {
+  if (sequences > MOST_SEQUENCES) throw words(`n_seq_max must be <= ${MOST_SEQUENCES}`);
+  if (outputs < sequences) throw words('GGML_ASSERT(n_outputs_max <= cparams.n_outputs_max) failed');
+}
 
 /** `src/llama-context.cpp:llama_init_from_model`, in the engine's words. */
 function refuse(settings: Settings, { caches, blocks }: PreparedModel): void {

@@ -72,6 +72,11 @@ const NAMES: Record<string, string> = {
   'linear_attn.out_proj': 'ssm_out',
   'mamba.in_proj': 'ssm_in',
   'mamba.conv1d': 'ssm_conv1d',
+  'mamba.x_proj': 'ssm_x',
+  'mamba.dt_proj': 'ssm_dt',
+  'mamba.dt_layernorm': 'ssm_dt_norm',
+  'mamba.b_layernorm': 'ssm_b_norm',
+  'mamba.c_layernorm': 'ssm_c_norm',
   'mamba.out_proj': 'ssm_out',
   'mlp.gate_proj': 'ffn_gate',
   'mlp.up_proj': 'ffn_up',
@@ -81,6 +86,8 @@ const NAMES: Record<string, string> = {
   'mlp.experts.up_proj': 'ffn_up_exps',
   'mlp.experts.gate_up_proj': 'ffn_gate_up_exps',
   'mlp.experts.down_proj': 'ffn_down_exps',
+  'mlp.fc1_latent_proj': 'ffn_latent_down',
+  'mlp.fc2_latent_proj': 'ffn_latent_up',
   'mlp.shared_expert.gate_proj': 'ffn_gate_shexp',
   'mlp.shared_expert.up_proj': 'ffn_up_shexp',
   'mlp.shared_expert.down_proj': 'ffn_down_shexp',
@@ -120,8 +127,8 @@ const RESHAPED: Record<string, (part: Part, surroundings: Surroundings) => Named
   'linear_attn.dt_bias': ({ shape }) => [{ name: 'ssm_dt.bias', ne: shape }],
   'linear_attn.A_log': ({ shape }) => [{ name: 'ssm_a', ne: shape }],
   'mamba.dt_bias': ({ shape }) => [{ name: 'ssm_dt.bias', ne: shape }],
-  'mamba.A_log': ({ shape }) => [{ name: 'ssm_a', ne: [1, ...shape] }],
-  'mamba.D': ({ shape }) => [{ name: 'ssm_d', ne: [1, ...shape] }],
+  'mamba.A_log': ({ shape }, around) => [{ name: 'ssm_a', ne: byHead(shape, around) }],
+  'mamba.D': ({ shape }, around) => [{ name: 'ssm_d', ne: byHead(shape, around) }],
   'mamba.norm.weight': groupedNorm,
   // Metadata of the file.
   'mlp.act_fn.parameters': () => [],
@@ -250,13 +257,16 @@ function namesOf(part: Part, surroundings: Surroundings): Named[] {
   if (reshaped) return reshaped(part, surroundings);
   const dot = part.name.lastIndexOf('.');
   const base = part.name.slice(0, dot);
-  const name = familyName(base, surroundings.family) ?? NAMES[base];
+  const name = familyName(base, part, surroundings.family) ?? NAMES[base];
   if (!name) throw new InputError('not-understood', { field: `tensor ${part.name}`, engine: 'llama.cpp' });
   return [{ name: name + part.name.slice(dot), ne: ggmlShape(part, surroundings.architecture) }];
 }
 
-const familyName = (base: string, { ffnNorm, secondFfnNorm, mtpNorm }: Family): string | undefined =>
-  ({ ffn_norm: ffnNorm, 'ffn_norm.1': secondFfnNorm, 'nextn.shared_head_norm': mtpNorm })[base];
+function familyName(base: string, { role }: Part, family: Family): string | undefined {
+  const { mtpFfnNorm, ffnNorm, secondFfnNorm, mtpNorm } = family;
+  const inner = role === 'mtp' ? (mtpFfnNorm ?? ffnNorm) : ffnNorm;
+  return { ffn_norm: inner, 'ffn_norm.1': secondFfnNorm, 'nextn.shared_head_norm': mtpNorm }[base];
+}
 
 /** Fastest dimension first; experts become the last one; rows that no token uses are dropped. */
 function ggmlShape(part: Part, { paddingRows = 0 }: Architecture): number[] {
@@ -311,6 +321,10 @@ function betaAlpha({ shape }: Part, { architecture: { hiddenSize }, family }: Su
   if (!family.partsBetaAlpha) return [{ name: 'ssm_ba.weight', ne: [hiddenSize, rows] }];
   return ['ssm_alpha.weight', 'ssm_beta.weight'].map((name) => ({ name, ne: [hiddenSize, rows / 2] }));
 }
+
+/** Mamba-2 has one number for each head, Mamba as many as there are channels: `conversion/mamba.py`. */
+const byHead = (shape: readonly number[], { blocks }: Surroundings): number[] =>
+  blocks.some(({ kind }) => kind === 'mamba2') ? [1, ...shape] : shape.toReversed();
 
 /** `conversion/mamba.py`: the inner norm as one row a group. */
 function groupedNorm({ shape }: Part, surroundings: Surroundings): Named[] {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { settingsOf } from '../../../../src/core/engines/llama-cpp/settings.js';
+import { mostSequences, settingsOf } from '../../../../src/core/engines/llama-cpp/settings.js';
 import type { ResolvedRequest } from '../../../../src/core/request.js';
 import { refusal } from '../../../refusal.js';
 import { LATENT, preparedToy, resolved, toy, wideToy } from '../../toys.js';
@@ -20,13 +20,6 @@ describe('the context', () => {
     ['of a sequence is rounded after the whole is shared', { contextTokens: 1000, sequences: 3 }, 1024, 3072],
     // 20,001 → 20,224; a quarter is 5,056 → 5,120; four of them.
     ['may grow when it is shared', { sequences: 4, options: { 'ctx-size': 20_001 } }, 5120, 20_480],
-    // 77,056 / 300 = 256.9: the rest is dropped before the step is taken.
-    [
-      'of a sequence drops the rest of its share',
-      { sequences: 300, options: { 'ctx-size': 77_056 } },
-      256,
-      76_800,
-    ],
     [
       'is one for all where unified',
       { sequences: 4, options: { 'ctx-size': 20_001, 'kv-unified': true } },
@@ -100,7 +93,25 @@ test.each([
   expect(settings({ options: { 'flash-attn': asked } }).flashAttention).toBe(on);
 });
 
+test.each([
+  ['as the engine counts', {}, 256],
+  ['as the batch has rows', { 'batch-size': '32' }, 32],
+])('as many sequences at most %s', (_, options, most) => {
+  expect(mostSequences(options)).toBe(most);
+});
+
 describe('the engine refuses', () => {
+  test.each([
+    ['more sequences than it counts', { sequences: 257 }, 'n_seq_max must be <= 256'],
+    [
+      'more sequences than the batch has rows',
+      { sequences: 5, options: { 'batch-size': 4 } },
+      'GGML_ASSERT(n_outputs_max <= cparams.n_outputs_max) failed',
+    ],
+  ])('%s', (_, request, words) => {
+    expect(() => settings(request)).toThrow(refusal('engine-refuses', { words }));
+  });
+
   test('a quantised V cache without flash attention', () => {
     expect(() => settings({ kvTypeV: 'q8_0', options: { 'flash-attn': 'off' } })).toThrow(
       refusal('engine-refuses', { words: 'quantized V cache requires flash_attn to be enabled' }),

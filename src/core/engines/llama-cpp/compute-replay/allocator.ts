@@ -26,6 +26,7 @@ const IN_PLACE: ReadonlySet<Op> = new Set([
   'ADD_ID',
   'MUL',
   'DIV',
+  'SQR',
   'UNARY',
   'ROPE',
   'RMS_NORM',

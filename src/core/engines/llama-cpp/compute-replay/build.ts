@@ -194,8 +194,8 @@ function cacheInputs(structure: Structure, sizes: Sizes, windowed: boolean): Cac
   const { tokens, streamTokens, streams } = sizes;
   const cells = windowed ? sizes.windowCells : sizes.cells;
   const headDim = attentionOf(structure).find((block) => isWindowed(block) === windowed)?.headDim ?? 0;
-  const first = firstAttention(structure);
-  const turns = (type: GgmlType, dim = 0) => isQuantised(type) && headDim > 0 && dim % TURN === 0;
+  const { keyDim, valueDim } = firstHeads(structure);
+  const turns = (type: GgmlType, dim: number) => isQuantised(type) && headDim > 0 && dim % TURN === 0;
   const turn = (size: number) => input('attn_inp_rot', 'F32', [size, size]);
   return {
     keyIndices: input('attn_inp_k_idxs', 'I64', [tokens]),
@@ -204,8 +204,8 @@ function cacheInputs(structure: Structure, sizes: Sizes, windowed: boolean): Cac
       flashAttention ? tokens : scaled(tokens, widestValues(structure)),
     ]),
     mask: input('attn_inp_kq_mask', flashAttention ? 'F16' : 'F32', [cells, streamTokens, 1, streams]),
-    keyTurn: turns(kvTypeK, first?.headDim) ? turn(largestTurn(headDim)) : undefined,
-    valueTurn: turns(kvTypeV, first?.valueDim ?? first?.headDim) ? turn(TURN) : undefined,
+    keyTurn: turns(kvTypeK, keyDim) ? turn(largestTurn(headDim)) : undefined,
+    valueTurn: turns(kvTypeV, valueDim) ? turn(TURN) : undefined,
   };
 }
 
@@ -221,11 +221,13 @@ function indexerInputs({ architecture }: Structure, sizes: Sizes): IndexerInputs
   };
 }
 
-/** Heads of the first layer decide for all: `src/llama-kv-cache.cpp:llama_kv_cache()`. */
-function firstAttention(structure: Structure): Attention | undefined {
+/** Heads of the first layer decide for all, keys and values apart: `src/llama-kv-cache.cpp:llama_kv_cache()`. */
+function firstHeads(structure: Structure): { keyDim: number; valueDim: number } {
   const first = stackOf(structure.architecture)[0]!.flat();
   const attention = attentionOf(structure);
-  return attention.find((block) => first.includes(block)) ?? attention[0];
+  const { headDim = 0, valueDim = headDim } =
+    attention.find((block) => first.includes(block)) ?? attention[0] ?? {};
+  return { keyDim: headDim, valueDim };
 }
 
 /** Largest power of two, 64 at least, that divides the head: `src/llama-kv-cache.cpp:build_input_k_rot`. */

@@ -29,6 +29,8 @@ export interface GraphFamily {
   readonly plainNormUnlessExperts?: number;
   /** Rows of logits are chosen not in the last layer but behind it, or behind the last norm. */
   readonly choosesRows?: 'afterLayers' | 'afterNorm';
+  /** The activation of what has no gate is squared. */
+  readonly squaresActivation?: true;
   /** Values are normalised too, without weights. */
   readonly normsValues?: true;
   /** What is squeezed by a hyperbolic tangent: logits of attention where they are computed, those of tokens. */
@@ -39,8 +41,8 @@ export interface GraphFamily {
   readonly layerNorms?: true;
   /** Places of a token, where it has more than one: time, height, width and another. */
   readonly positionsPerToken?: 4;
-  /** The feed-forward is added to the residual, not the other way round. */
-  readonly residualFirst?: true;
+  /** The feed-forward is added to the residual, not the other way round; `always`: attention too. */
+  readonly residualFirst?: true | 'always';
   /** The norm before the mixer enters the graph on its own. */
   readonly expandsNorm?: true;
 }
@@ -118,6 +120,12 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
     softCaps: ['logits'],
     choosesRows: 'afterNorm',
   },
+  nemotron_h: { squaresActivation: true, choosesRows: 'afterNorm' },
+  nemotron_h_moe: {
+    routing: { gating: 'sigmoid', normalised: true, scaled: true },
+    squaresActivation: true,
+    choosesRows: 'afterNorm',
+  },
   olmo2: {},
   granite: { scales: ['embedding', 'residual', 'logits'] },
   'command-r': { scales: ['logits'], layerNorms: true },
@@ -132,6 +140,7 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   chatglm: {},
   qwen: {},
   'minimax-m2': { routing: { gating: 'sigmoid', normalised: true } },
+  jamba: { routing: { gating: 'softmax' }, residualFirst: 'always' },
   granitehybrid: {
     routing: { gating: 'softmax', normalised: true },
     scales: ['embedding', 'residual', 'logits'],

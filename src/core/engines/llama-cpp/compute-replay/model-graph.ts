@@ -8,6 +8,7 @@ import { dense, denseAndMoe, moe } from './blocks/feed-forward.js';
 import { gatedDeltaNet } from './blocks/gated-delta-net.js';
 import { latent } from './blocks/latent.js';
 import { joinLayerInput, layerInputs } from './blocks/layer-embedding.js';
+import { mamba1 } from './blocks/mamba1.js';
 import { mamba2 } from './blocks/mamba2.js';
 import { type Build, newBuild, norm, put, type Structure, weight } from './build.js';
 import type { Graph } from './graph.js';
@@ -30,6 +31,7 @@ const BUILDERS: { [K in Block['kind']]?: Builder<K> } = {
   chunked: attention,
   latent,
   gatedDeltaNet,
+  mamba1,
   mamba2,
   dense,
   moe,
@@ -104,17 +106,22 @@ interface Position {
 
 function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast }: Position): Tensor {
   const { family, ffnNorm } = build;
-  const { mixer, beside, feedForward, experts, parallel } = blocksOf(steps);
   const normed = normBefore(build, hidden, 'attn_norm.weight', layer);
   if (family.expandsNorm) put(build, normed);
   const choose = (a: Tensor) => (isLast && !family.choosesRows ? getRows(a, build.outputIds()) : a);
+  const [only] = steps.flat();
+  // One name for the norms of all blocks: every layer is one.
+  if (only && ffnNorm === 'attn_norm')
+    return add(choose(buildBlock(build, only, normed, layer)), choose(hidden));
+  const { mixer, beside, feedForward, experts, parallel } = blocksOf(steps);
   const mixed = choose(buildBlock(build, mixer, normed, layer, beside));
   if (parallel) {
     const out = buildBlock(build, feedForward, choose(normed), layer);
     return add(add(out, choose(hidden)), mixed);
   }
   const residual = choose(hidden);
-  const middle = add(behind(build, mixed, 'post_attention_norm.weight', layer), residual);
+  const attended = behind(build, mixed, 'post_attention_norm.weight', layer);
+  const middle = family.residualFirst === 'always' ? add(residual, attended) : add(attended, residual);
   if (experts && steps.length > 2) {
     const plain = add(
       buildBlock(build, feedForward, norm(build, middle, 'ffn_norm.weight', layer), layer),

@@ -38,6 +38,7 @@ export const rmsNorm = like('RMS_NORM');
 export const layerNorm = like('NORM');
 export const rope = like('ROPE');
 export const softMax = like('SOFT_MAX');
+export const square = like('SQR');
 
 /** Squeezed by a hyperbolic tangent. */
 export const softCapped = (a: Tensor): Tensor => scale(unary(scale(a)));

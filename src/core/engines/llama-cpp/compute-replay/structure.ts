@@ -44,9 +44,10 @@ export function structureOf(
 }
 
 /** `conversion/qwen3vl.py`: a merger of the vision tower for each of them. */
-function deepstackLayers({ model, architectureName }: PreparedModel): number {
+function deepstackLayers({ model: { architecture }, architectureName }: PreparedModel): number {
   if (!GRAPH_FAMILIES[architectureName]?.deepstack) return 0;
-  const tensors = model.architecture.towers?.vision?.tensors ?? [];
+  if (architecture.deepstackLayers) return architecture.deepstackLayers;
+  const tensors = architecture.towers?.vision?.tensors ?? [];
   return tensors.find(({ name }) => name.startsWith('deepstack_mergers.'))?.count ?? 0;
 }
 

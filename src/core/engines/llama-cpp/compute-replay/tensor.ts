@@ -36,6 +36,7 @@ export type Op =
   | 'SCALE'
   | 'SET_ROWS'
   | 'SOFT_MAX'
+  | 'SQR'
   | 'SSM_CONV'
   | 'SSM_SCAN'
   | 'SUM_ROWS'

@@ -21,6 +21,7 @@ import {
   scale,
   setRows,
   softMax,
+  square,
   sumRows,
   topK,
   unary,
@@ -33,10 +34,17 @@ type Dense = Extract<Block, { kind: 'dense' }>;
 type Moe = Extract<Block, { kind: 'moe' }>;
 
 /** Feed-forward with a gate, or without: `src/llama-graph.cpp:build_ffn`. */
-export function dense(build: Build, block: Dense, cur: Tensor, layer: number): Tensor {
-  if (block.gate !== false) return gated(build, cur, '', layer);
-  return project(build, unary(project(build, cur, 'ffn_up', layer)), 'ffn_down', layer);
+export const dense = (build: Build, block: Dense, cur: Tensor, layer: number): Tensor =>
+  fed(build, block, cur, '', layer);
+
+function fed(build: Build, { gate }: Dense | Moe, cur: Tensor, suffix: string, layer: number): Tensor {
+  if (gate !== false) return gated(build, cur, suffix, layer);
+  const up = project(build, cur, `ffn_up${suffix}`, layer);
+  return project(build, ungated(build, up), `ffn_down${suffix}`, layer);
 }
+
+const ungated = ({ family }: Build, up: Tensor): Tensor =>
+  family.squaresActivation ? square(unary(up)) : unary(up);
 
 /** A gate of its own, or one that lies in a row with what it weighs. */
 function gated(build: Build, cur: Tensor, suffix: string, layer: number): Tensor {
@@ -51,19 +59,22 @@ function gated(build: Build, cur: Tensor, suffix: string, layer: number): Tensor
  * norm: `src/models/gemma4.cpp`.
  */
 export function denseAndMoe(build: Build, block: Moe, cur: Tensor, layer: number): Tensor {
-  const fed = gated(build, norm(build, cur, 'ffn_norm.weight', layer), '', layer);
-  const one = norm(build, fed, 'post_ffw_norm_1.weight', layer);
+  const plain = gated(build, norm(build, cur, 'ffn_norm.weight', layer), '', layer);
+  const one = norm(build, plain, 'post_ffw_norm_1.weight', layer);
   const inner = norm(build, cur, 'pre_ffw_norm_2.weight', layer);
   const scaledInput = mul(scale(rmsNorm(cur)), weight(build, 'ffn_gate_inp.scale', layer));
   const routed = routedExperts(build, block, inner, layer, scaledInput);
   return add(one, norm(build, routed, 'post_ffw_norm_2.weight', layer));
 }
 
-/** A mixture of experts and the expert that all share. */
+/** A mixture of experts, which may work on less than the hidden state, and the expert that all share. */
 export function moe(build: Build, block: Moe, cur: Tensor, layer: number): Tensor {
-  const routed = routedExperts(build, block, cur, layer);
+  const narrow = build.find('ffn_latent_down.weight', layer);
+  const widen = build.find('ffn_latent_up.weight', layer);
+  const out = routedExperts(build, block, narrow ? mulMat(narrow, cur) : cur, layer, cur);
+  const routed = widen ? mulMat(widen, out) : out;
   if (!block.shared) return routed;
-  const shared = gated(build, cur, '_shexp', layer);
+  const shared = fed(build, block, cur, '_shexp', layer);
   const gate = build.find('ffn_gate_inp_shexp.weight', layer);
   return add(routed, gate ? mul(shared, sharedGate(build, mulMat(gate, cur))) : shared);
 }
@@ -77,7 +88,7 @@ interface Choice {
 }
 
 /** `src/llama-graph.cpp:build_moe_ffn`; the router may read another input than the experts. */
-function routedExperts(build: Build, block: Moe, cur: Tensor, layer: number, routed = cur): Tensor {
+function routedExperts(build: Build, block: Moe, cur: Tensor, layer: number, routed: Tensor): Tensor {
   const routing = routingOf(build, block);
   const tokens = cur.ne[1];
   const choice = chosen(build, block, routing, routed, layer);
@@ -86,7 +97,11 @@ function routedExperts(build: Build, block: Moe, cur: Tensor, layer: number, rou
   const inputs = routing.weighsInput
     ? mul(repeat(rows, [cur.ne[0], block.activeExperts, tokens]), choice.weights)
     : rows;
-  const down = expert(build, 'ffn_down_exps', activated(build, inputs, choice, layer), choice, layer);
+  const inner =
+    block.gate === false
+      ? ungatedExperts(build, inputs, choice, layer)
+      : gatedExperts(build, inputs, choice, layer);
+  const down = expert(build, 'ffn_down_exps', inner, choice, layer);
   return summed(build, block, routing.weighsInput ? down : mul(down, choice.weights), tokens);
 }
 
@@ -95,8 +110,11 @@ function routingOf({ family }: Build, { routerCorrection }: Moe): Routing {
   return uncorrected ?? family.routing ?? { gating: 'softmax' };
 }
 
+const ungatedExperts = (build: Build, inputs: Tensor, choice: Choice, layer: number): Tensor =>
+  ungated(build, expert(build, 'ffn_up_exps', inputs, choice, layer));
+
 /** Gate and up, from one stack or from two. */
-function activated(build: Build, inputs: Tensor, choice: Choice, layer: number): Tensor {
+function gatedExperts(build: Build, inputs: Tensor, choice: Choice, layer: number): Tensor {
   if (build.find('ffn_gate_up_exps.weight', layer)) {
     const both = expert(build, 'ffn_gate_up_exps', inputs, choice, layer);
     const half = () => columns(both, (both.ne[0] as number) / 2);

@@ -1,22 +1,8 @@
 import type { Block } from '../../../../../schema/model.js';
 import { type Build, norm, weight } from '../build.js';
-import {
-  add,
-  columns,
-  concat,
-  cont,
-  glu,
-  headColumns,
-  mul,
-  mulMat,
-  reshape,
-  ssmConv,
-  ssmScan,
-  transpose,
-  unary,
-  view,
-} from '../ops.js';
+import { add, columns, cont, glu, headColumns, mul, mulMat, reshape, ssmScan, view } from '../ops.js';
 import type { Tensor } from '../tensor.js';
+import { convolved, readTail } from './convolution.js';
 import { readStates, stateOf, writeStates } from './recurrent.js';
 
 type Mamba2 = Extract<Block, { kind: 'mamba2' }>;
@@ -26,11 +12,11 @@ export function mamba2(build: Build, block: Mamba2, cur: Tensor, layer: number):
   const { heads, headDim, stateDim, groups } = block;
   const { sequences, sequenceTokens, tokens } = build.sizes;
   const width = heads * headDim;
-  const tail = readTail(build, block, layer);
+  const tail = readTail(build, { channels: channelsOf(block), kept: block.convKernel - 1 }, layer);
   const projected = mulMat(weight(build, 'ssm_in.weight', layer), cur);
   const joint = reshape(projected, [projected.ne[0], sequenceTokens, sequences]);
   const gate = headColumns(joint, headDim, heads);
-  const mixed = convolved(build, block, columns(joint, channelsOf(block)), tail, layer);
+  const mixed = convolved(build, columns(joint, channelsOf(block)), tail, layer);
 
   const x = headColumns(mixed, headDim, heads);
   const b = headColumns(mixed, stateDim, groups);
@@ -57,24 +43,3 @@ export function mamba2(build: Build, block: Mamba2, cur: Tensor, layer: number):
 
 const channelsOf = ({ heads, headDim, groups, stateDim }: Mamba2): number =>
   heads * headDim + 2 * groups * stateDim;
-
-interface Tail {
-  readonly state: Tensor;
-  readonly rows: Tensor;
-}
-
-function readTail(build: Build, block: Mamba2, layer: number): Tail {
-  const channels = channelsOf(block);
-  const kept = block.convKernel - 1;
-  const state = stateOf(build, 'r', kept * channels, layer);
-  return { state, rows: reshape(readStates(build, state), [kept, channels, build.sizes.sequences]) };
-}
-
-/** Short convolution over time, its last inputs kept for the next run. */
-function convolved(build: Build, block: Mamba2, cur: Tensor, tail: Tail, layer: number): Tensor {
-  const kept = block.convKernel - 1;
-  const rows = concat(tail.rows, transpose(cur));
-  writeStates(build, columns(rows, kept), tail.state, [kept * channelsOf(block), build.sizes.sequences]);
-  const mixed = ssmConv(rows, weight(build, 'ssm_conv1d.weight', layer));
-  return unary(add(mixed, weight(build, 'ssm_conv1d.bias', layer)));
-}
