@@ -105,7 +105,7 @@ interface Position {
 }
 
 function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast }: Position): Tensor {
-  const { family, ffnNorm } = build;
+  const { family, ffnNorm, postNorms } = build;
   const normed = normBefore(build, hidden, 'attn_norm.weight', layer);
   if (family.expandsNorm) put(build, normed);
   const choose = (a: Tensor) => (isLast && !family.choosesRows ? getRows(a, build.outputIds()) : a);
@@ -120,7 +120,7 @@ function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast 
     return add(add(out, choose(hidden)), mixed);
   }
   const residual = choose(hidden);
-  const attended = behind(build, mixed, 'post_attention_norm.weight', layer);
+  const attended = behind(build, mixed, `${postNorms[0]}.weight`, layer);
   const middle = family.residualFirst === 'always' ? add(residual, attended) : add(attended, residual);
   if (experts && steps.length > 2) {
     const plain = add(
@@ -132,7 +132,7 @@ function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast 
   const fed = experts
     ? denseAndMoe(build, experts, middle, layer)
     : buildBlock(build, feedForward, normBefore(build, middle, `${ffnNorm}.weight`, layer), layer);
-  const out = behind(build, fed, 'post_ffw_norm.weight', layer);
+  const out = behind(build, fed, `${postNorms[1]}.weight`, layer);
   return family.residualFirst ? add(middle, out) : add(out, middle);
 }
 
