@@ -85,6 +85,7 @@ const SQUARE = new Set([
     'phimoe',
     'dbrx',
     'arctic',
+    'grok-1',
     'jamba',
   ],
 ]);
@@ -154,6 +155,7 @@ const EXTRAS: Readonly<Record<string, (random: Random) => Extras>> = {
   hunyuan_v1_moe: biasedOrTied,
   afmoe: tied,
   laguna: tied,
+  'grok-1': biasedOrTied,
 };
 
 /** The architecture with its layers in another order, where the engine reads that order from the file. */

@@ -2,6 +2,8 @@
 export interface Family {
   /** Name of the norm in front of the feed-forward. */
   readonly ffnNorm?: 'post_attention_norm' | 'attn_norm' | 'attn_output_norm';
+  /** Names of the norms behind mixer and feed-forward. */
+  readonly postNorms?: readonly ['attn_output_norm', 'layer_output_norm'];
   /** Name of the norm in front of a second feed-forward, which reads the layer's input. */
   readonly secondFfnNorm?: 'ffn_norm_exps';
   /** Norms, the output of attention and the head all have biases. */
@@ -43,6 +45,8 @@ export interface Family {
   readonly layerEmbedding?: true;
   /** The loader makes the output before the embedding: a tied one is there twice, wherever it lies. */
   readonly tiesTwice?: true;
+  /** Attention is never fused, whatever is asked. */
+  readonly neverFlash?: true;
   /** Each layer ends with a factor of its own. */
   readonly scalesLayers?: true;
   /** The architecture whose type switch calls 80 layers of grouped-query attention "70B". */
@@ -353,4 +357,11 @@ export const FAMILIES: Record<string, Family> = {
     experts: 'everywhere',
   },
   arctic: { secondFfnNorm: 'ffn_norm_exps', squareQueries: true, experts: 'everywhere' },
+  grok: {
+    norms: 'sandwich',
+    postNorms: ['attn_output_norm', 'layer_output_norm'],
+    squareQueries: true,
+    neverFlash: true,
+    experts: 'everywhere',
+  },
 };

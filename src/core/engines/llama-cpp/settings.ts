@@ -2,6 +2,7 @@ import { InputError } from '../../../errors.js';
 import type { Block } from '../../../schema/model.js';
 import { blockElements, type GgmlType, isQuantised } from '../../quant/ggml-types.js';
 import type { ResolvedRequest } from '../../request.js';
+import { FAMILIES } from './families.js';
 import { OPTIONS, type OptionValues, readOptions } from './options.js';
 import type { PreparedModel } from './prepare.js';
 
@@ -72,7 +73,7 @@ export function settingsOf(request: ResolvedRequest, prepared: PreparedModel): S
     ubatch,
     ubatchTokens: padded(ubatch, sequences),
     outputRows: Math.min(ubatch, outputs),
-    flashAttention: options['flash-attn'] !== 'off',
+    flashAttention: options['flash-attn'] !== 'off' && !FAMILIES[prepared.architectureName]?.neverFlash,
     kvTypeK: kvType(request.kvTypeK),
     kvTypeV: kvType(request.kvTypeV),
     swaFull: options['swa-full'] === true,

@@ -263,9 +263,14 @@ function namesOf(part: Part, surroundings: Surroundings): Named[] {
 }
 
 function familyName(base: string, { role }: Part, family: Family): string | undefined {
-  const { mtpFfnNorm, ffnNorm, secondFfnNorm, mtpNorm } = family;
-  const inner = role === 'mtp' ? (mtpFfnNorm ?? ffnNorm) : ffnNorm;
-  return { ffn_norm: inner, 'ffn_norm.1': secondFfnNorm, 'nextn.shared_head_norm': mtpNorm }[base];
+  const { mtpFfnNorm, ffnNorm, secondFfnNorm, postNorms = [], mtpNorm } = family;
+  return {
+    ffn_norm: role === 'mtp' ? (mtpFfnNorm ?? ffnNorm) : ffnNorm,
+    'ffn_norm.1': secondFfnNorm,
+    mixer_post_norm: postNorms[0],
+    ffn_post_norm: postNorms[1],
+    'nextn.shared_head_norm': mtpNorm,
+  }[base];
 }
 
 /** Fastest dimension first; experts become the last one; rows that no token uses are dropped. */

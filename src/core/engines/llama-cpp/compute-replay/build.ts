@@ -27,6 +27,8 @@ export interface Structure {
   readonly deepstackLayers: number;
   /** Name of the norm before the feed-forward. */
   readonly ffnNorm: string;
+  /** Names of the norms behind mixer and feed-forward. */
+  readonly postNorms: readonly [string, string];
   readonly flashAttention: boolean;
   readonly kvTypeK: GgmlType;
   readonly kvTypeV: GgmlType;

@@ -107,6 +107,11 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   phimoe: { routing: { gating: 'softmax', normalised: true }, scales: ['queries'], residualFirst: true },
   dbrx: { routing: { gating: 'softmax', normalised: true }, layerNorms: true, clampsStates: true },
   arctic: { routing: { gating: 'softmax', normalised: true } },
+  grok: {
+    routing: { gating: 'softmax', normalised: true },
+    scales: ['embedding', 'logits'],
+    softCaps: ['attention'],
+  },
   glm4: {},
   glm4moe: { routing: { gating: 'sigmoid', normalised: true } },
   gemma: { scales: ['embedding', 'queries'] },

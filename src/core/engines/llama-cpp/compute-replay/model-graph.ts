@@ -105,7 +105,7 @@ interface Position {
 }
 
 function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast }: Position): Tensor {
-  const { family, ffnNorm } = build;
+  const { family, ffnNorm, postNorms } = build;
   const choose = (a: Tensor) => (isLast && !family.choosesRows ? getRows(a, build.outputIds()) : a);
   const [only, ...more] = steps.flat();
   if (only && more.length === 0 && isFeedForward(only) && ffnNorm !== 'attn_norm') {
@@ -124,7 +124,7 @@ function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast 
     return add(add(out, choose(hidden)), mixed);
   }
   const residual = choose(hidden);
-  const attended = behind(build, mixed, 'post_attention_norm.weight', layer);
+  const attended = behind(build, mixed, `${postNorms[0]}.weight`, layer);
   const middle = family.residualFirst === 'always' ? add(residual, attended) : add(attended, residual);
   if (experts && steps.length > 2) {
     const plain = add(
@@ -136,7 +136,7 @@ function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast 
   const fed = experts
     ? denseAndMoe(build, experts, middle, layer)
     : buildBlock(build, feedForward, normBefore(build, middle, `${ffnNorm}.weight`, layer), layer);
-  const out = behind(build, fed, 'post_ffw_norm.weight', layer);
+  const out = behind(build, fed, `${postNorms[1]}.weight`, layer);
   return family.residualFirst ? add(middle, out) : add(out, middle);
 }
 

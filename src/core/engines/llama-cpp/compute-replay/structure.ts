@@ -18,6 +18,9 @@ export const openDimensions = ({ sequences }: Settings): Dimensions => ({
   chosen: variable('chosen'),
 });
 
+/** Usual names of the norms behind mixer and feed-forward. */
+const POST_NORMS = ['post_attention_norm', 'post_ffw_norm'] as const;
+
 /** What a request says about the tensors of the graph. */
 export function structureOf(
   model: PreparedModel,
@@ -25,12 +28,14 @@ export function structureOf(
   placement: Placement,
   dimensions: Dimensions,
 ): Structure {
+  const { ffnNorm = 'ffn_norm', postNorms = POST_NORMS } = FAMILIES[model.architectureName] ?? {};
   return {
     dimensions,
     architecture: model.model.architecture,
     family: GRAPH_FAMILIES[model.architectureName] ?? {},
     deepstackLayers: deepstackLayers(model),
-    ffnNorm: FAMILIES[model.architectureName]?.ffnNorm ?? 'ffn_norm',
+    ffnNorm,
+    postNorms,
     flashAttention: settings.flashAttention,
     kvTypeK: settings.kvTypeK,
     kvTypeV: settings.kvTypeV,
