@@ -184,7 +184,7 @@ export function remediesOf(trial: Trial, expected: Expectations, alternatives: A
 }
 
 function smallerCache({ prepared, question }: Trial, expected: Expectations): Remedy[] {
-  const smaller = withSmallerCache(question);
+  const smaller = withSmallerCache({ prepared, question });
   const fits = smaller && holds({ prepared, question: smaller }, expected);
   return fits ? [{ kind: 'cache-type', value: SMALLER_CACHE }] : [];
 }

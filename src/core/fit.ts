@@ -3,7 +3,7 @@ import { type Plan, plan, type Trial } from './plan.js';
 import type { Question } from './resolve.js';
 import { type Candidate, moreCards } from './setups.js';
 import { largestContext } from './solve/context.js';
-import { holds, holdsFor } from './solve/holds.js';
+import { holds, holdsFor, starts } from './solve/holds.js';
 import { largest } from './solve/largest.js';
 import { withCacheType, withContext, withOption, withSequences } from './solve/variations.js';
 
@@ -131,8 +131,9 @@ function changes(input: FitInput): Proposal[] {
 
 function smallerCache({ prepared, question }: Trial): Proposal[] {
   for (const type of SMALLER_CACHES) {
-    if (question.request.kvTypeK === type || question.request.options?.['flash-attn'] === 'off') return [];
-    const answer = plan(prepared, withCacheType(question, type));
+    const smaller = withCacheType(question, type);
+    if (question.request.kvTypeK === type || !starts(prepared, smaller)) return [];
+    const answer = plan(prepared, smaller);
     if (holds(answer)) return [{ kind: 'smaller-cache', value: type, answer }];
   }
   return [];

@@ -91,7 +91,7 @@ const fits = (prepared: Prepared, question: Question): boolean =>
   plan(prepared, question).verdict.fits === true;
 
 function smallerCache(prepared: Prepared, question: Question): NextTry | undefined {
-  const smaller = withSmallerCache(question);
+  const smaller = withSmallerCache({ prepared, question });
   return smaller && fits(prepared, smaller) ? { kind: 'cache-type', type: SMALLER_CACHE } : undefined;
 }
 

@@ -221,7 +221,7 @@ function alternativesOf(best: Recommendation, input: RecommendInput): Alternativ
     found.push(alternative('one-more-card', count, planOn(trial, candidate, count), count));
   }
   if (smaller) found.push(fewestOf('smaller-quant', smaller.quant, smaller.trial, candidate));
-  const question = withSmallerCache(trial.question);
+  const question = withSmallerCache(trial);
   if (question) found.push(fewestOf('smaller-cache', SMALLER_CACHE, { ...trial, question }, candidate));
   return found.filter((entry) => entry !== undefined);
 }

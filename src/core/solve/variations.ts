@@ -1,6 +1,8 @@
 import type { OptionValue } from '../../schema/request.js';
+import type { Trial } from '../plan.js';
 import type { PlannedDevice } from '../request.js';
 import type { Question } from '../resolve.js';
+import { starts } from './holds.js';
 
 // The same question with one thing changed. A setting that says the same thing in the engine's own words gives way.
 
@@ -37,9 +39,9 @@ export const withOption = (question: Question, name: string, value: OptionValue)
 /** The cache type that costs the least where 16 bits are too many. */
 export const SMALLER_CACHE = 'q8_0';
 
-/** With a smaller cache type; nothing where the cache is small already, or flash attention is off and none may be. */
-export function withSmallerCache(question: Question): Question | undefined {
-  const { kvTypeK = 'f16', options } = question.request;
-  const mayShrink = kvTypeK.toLowerCase() === 'f16' && options?.['flash-attn'] !== 'off';
-  return mayShrink ? withCacheType(question, SMALLER_CACHE) : undefined;
+/** With a smaller cache type; nothing where the cache is small already, or the engine takes none of this model. */
+export function withSmallerCache({ prepared, question }: Trial): Question | undefined {
+  const { kvTypeK = 'f16' } = question.request;
+  const smaller = withCacheType(question, SMALLER_CACHE);
+  return kvTypeK.toLowerCase() === 'f16' && starts(prepared, smaller) ? smaller : undefined;
 }
