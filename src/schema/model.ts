@@ -157,6 +157,8 @@ const dense = z.strictObject({
   bias: z.literal(true).optional(),
   /** Trained numbers of the activation function. */
   activationParameters: count.optional(),
+  /** Gate and up are clamped on their way to down. */
+  clamped: z.literal(true).optional(),
 });
 
 const moe = z
@@ -170,6 +172,8 @@ const moe = z
     gate: z.literal(false).optional(),
     /** Biases on the router and on every expert matrix. */
     bias: z.literal(true).optional(),
+    /** Gate and up of routed experts are clamped on their way to down. */
+    clamped: z.literal(true).optional(),
     /** Routed experts work on a narrower copy of the hidden state, of this width, with a projection in and out. */
     latentSize: count.optional(),
     /** Experts without weights that the router may choose too. */
@@ -183,7 +187,13 @@ const moe = z
     /** A correction that steers the choice of experts: a buffer, no parameter; `trained`: a parameter. */
     routerCorrection: z.union([z.literal(true), z.literal('trained')]).optional(),
     /** The expert that every token visits; `gate` weighs its output. */
-    shared: z.strictObject({ intermediateSize: count, gate: z.literal(true).optional() }).optional(),
+    shared: z
+      .strictObject({
+        intermediateSize: count,
+        gate: z.literal(true).optional(),
+        clamped: z.literal(true).optional(),
+      })
+      .optional(),
   })
   .refine(({ experts, activeExperts }) => activeExperts <= experts, 'more active experts than there are');
 

@@ -138,6 +138,34 @@ test.each<[string, Config, readonly (string | undefined)[]]>([
   expect(names.map(([mixer]) => mixer)).toEqual(mixers);
 });
 
+test('Step says layer by layer what is clamped: experts, and what all tokens visit', () => {
+  const { blocks, layers } = imported({
+    ...OUTLINE,
+    model_type: 'step3p7',
+    architectures: ['Step3p7FlashForCausalLM'],
+    num_hidden_layers: 3,
+    intermediate_size: 20,
+    moe_intermediate_size: 8,
+    num_experts: 4,
+    num_experts_per_tok: 2,
+    share_expert_dim: 8,
+    sliding_window: 16,
+    layer_types: ['full_attention', 'sliding_attention', 'sliding_attention'],
+    first_k_dense_replace: 1,
+    swiglu_limits: [0, 7, null],
+    swiglu_limits_shared: [16, 0, 16],
+  }).architecture;
+  const clamped = layers
+    .flatMap(({ pattern }) => pattern)
+    .map((layer) => layer.flat().map((name) => blocks[name]!))
+    .map((inLayer) => inLayer.map((block) => ['clamped' in block, 'shared' in block && block.shared]));
+  expect(clamped.map((inLayer) => inLayer[1])).toEqual([
+    [true, false],
+    [true, { intermediateSize: 8 }],
+    [false, { intermediateSize: 8, clamped: true }],
+  ]);
+});
+
 describe('refused, with the field that is not understood', () => {
   test.each<[string, Config, string]>([
     ['a class without a head', { ...LLAMA, architectures: ['LlamaModel'] }, 'architectures'],

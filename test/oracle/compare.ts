@@ -95,8 +95,8 @@ const hasUnevenHeads = (blocks: PreparedModel['blocks']): boolean =>
 const CACHE_BLOCK = 32;
 
 /** The engine foresees eight operations a tensor: a quantised cache that is turned takes more, and it ends in an assertion. */
-const hasFewTensors = ({ weights }: PreparedModel): boolean =>
-  weights.layers.some((tensors) => tensors.length < LEAST_TENSORS);
+const hasFewTensors = ({ weights, layers }: PreparedModel): boolean =>
+  weights.layers.slice(0, layers).some((tensors) => tensors.length < LEAST_TENSORS);
 
 const LEAST_TENSORS = 7;
 

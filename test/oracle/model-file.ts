@@ -1,8 +1,6 @@
 // A spec of the catalogue as the GGUF file that llama.cpp's converter would make of it.
 
-import { FAMILIES } from '../../src/core/engines/llama-cpp/families.js';
 import type { PreparedModel } from '../../src/core/engines/llama-cpp/prepare.js';
-import { ggufLayout } from '../../src/core/engines/llama-cpp/tensors.js';
 import { stackOf, stepsOf } from '../../src/core/tensors/stack.js';
 import type { Architecture, Block } from '../../src/schema/model.js';
 import type { FileTensor, Float, Metadata } from './gguf.js';
@@ -261,6 +259,7 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     ...SIGMOID_SCALED,
     ...windowPattern(spec),
     ...nextnLayers(spec, true),
+    ...clampLimits(spec),
   }),
   mimo2: (spec) => ({
     'attention.head_count_kv': [...spec.layers, ...mtpLayers(spec)].map(keyValueHeads),
@@ -312,6 +311,21 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     ...sharedWidth(spec),
   }),
 };
+
+/** `src/llama-graph.cpp:build_ffn` takes the limit of shared experts. */
+function clampLimits(spec: Spec): Metadata {
+  const layers = [...spec.layers, ...mtpLayers(spec)];
+  const limits = (clamps: (block: Block) => boolean) =>
+    layers.map((blocks) => float(blocks.some(clamps) ? 7 : 0));
+  return {
+    swiglu_clamp_exp: limits((block) => block.kind === 'moe' && block.clamped === true),
+    swiglu_clamp_shexp: limits(
+      (block) =>
+        (block.kind === 'moe' && block.shared?.clamped === true) ||
+        (block.kind === 'dense' && block.clamped === true),
+    ),
+  };
+}
 
 const hasWindow = (blocks: readonly Block[]): boolean => blocks.some(({ kind }) => kind === 'sliding');
 
@@ -432,16 +446,13 @@ function sharedCount({ block }: Spec): number {
  *
  * @example tensorsOf(prepared)[0] // { name: 'token_embd.weight', ne: [4096, 128256], type: 'F16' }
  */
-export function tensorsOf({ model, architectureName, weights, layers }: PreparedModel): FileTensor[] {
-  const { skipped } = ggufLayout(model.architecture, FAMILIES[architectureName] ?? {});
-  const known = new Map(weights.layers.flat().map(({ name, type }) => [name, type]));
+export function tensorsOf({ weights, layers }: PreparedModel): FileTensor[] {
+  const numbered = (tensors: readonly FileTensor[], layer: number) =>
+    tensors.map((tensor) => inLayer(tensor, layer));
   return [
     ...weights.outside,
-    ...weights.layers.flatMap((tensors, layer) => tensors.map((tensor) => inLayer(tensor, layer))),
-    // Never loaded, so that any type will do for what no other layer has.
-    ...skipped.flatMap((pieces, index) =>
-      pieces.map((piece) => inLayer({ ...piece, type: known.get(piece.name) ?? 'F32' }, layers + index)),
-    ),
+    ...weights.layers.flatMap(numbered),
+    ...weights.unloaded.flatMap((tensors, index) => numbered(tensors, layers + index)),
   ];
 }
 

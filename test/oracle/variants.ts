@@ -13,6 +13,8 @@ interface Shape {
   readonly queryRank: number;
   readonly heads: Pick<Attention, 'heads' | 'kvHeads' | 'headDim'>;
   readonly window: number;
+  /** Experts of all layers, but for what a layer has of its own. */
+  readonly experts?: BlockOf<'moe'>;
   /** How wide feed-forwards are, where the loader does not take any width. */
   readonly inner: Inner;
   readonly extras: Extras;
@@ -37,12 +39,15 @@ export function drawVariant(random: Random, model: Model): Omit<Model, 'id'> {
   const { architecture } = model;
   const heads = drawHeads(random, architecture.type);
   const hiddenSize = SQUARE.has(architecture.type) ? heads.heads * heads.headDim : 64 * random.scaled(4, 128);
+  const inner = INNER[architecture.type]?.(random, hiddenSize) ?? {};
+  const experts = Object.values(architecture.blocks).find((block) => block.kind === 'moe');
   const shape: Shape = {
     hiddenSize,
     heads,
+    ...(experts && { experts: drawExperts(random, experts, inner) }),
+    inner,
     queryRank: 64 * random.whole(1, 24),
     window: random.scaled(16, 8192),
-    inner: INNER[architecture.type]?.(random, hiddenSize) ?? {},
     extras: EXTRAS[architecture.type]?.(random) ?? {},
   };
   const { tiedEmbeddings: _, mtp, vision: __, ...kept } = relaid(random, architecture);
@@ -285,7 +290,11 @@ const REDRAWS: { readonly [K in Block['kind']]?: Redraw<K> } = {
     intermediateSize: inner.dense ?? 32 * random.scaled(4, 900),
     ...(extras.denseBias && { bias: true }),
   }),
-  moe: drawExperts,
+  moe: (_, block, { experts }) => ({
+    ...experts!,
+    clamped: block.clamped,
+    shared: block.shared && { ...block.shared, intermediateSize: experts!.shared!.intermediateSize },
+  }),
 };
 
 const redrawn = (random: Random, block: Block, shape: Shape): Block =>
@@ -300,7 +309,7 @@ const attentionExtras = ({ bias, qkNorm }: Extras) => ({ ...(bias && { bias }), 
 const LEAST_ACTIVE = 4;
 
 /** The shared expert stays as many times as wide as a routed one. */
-function drawExperts(random: Random, block: BlockOf<'moe'>, { inner }: Shape): BlockOf<'moe'> {
+function drawExperts(random: Random, block: BlockOf<'moe'>, inner: Inner): BlockOf<'moe'> {
   const { groups, shared } = block;
   const inGroup = random.whole(2, 24);
   const experts = groups ? groups.count * inGroup : random.scaled(2, 256);

@@ -21,8 +21,10 @@ export interface GgufFamily {
   readonly tableSpares?: true;
   /** The file says how many of the first layers add a part of a wider embedding. */
   readonly deepstack?: true;
-  /** The width that the file says is that of gate and up together. */
-  readonly saysBothWidths?: true;
+  /** What has the width that the file says for feed-forwards, if not they: gate and up together, or the experts. */
+  readonly saysWidthOf?: 'gateAndUp' | 'experts';
+  /** The file may say limits of what gate and up give. */
+  readonly clamps?: true;
   /** The correction of the choice of experts is trained. */
   readonly trainsCorrection?: true;
   /** The `model_type` of those with experts, or with layers for multi-token prediction, if not that of the others. */
@@ -97,7 +99,7 @@ export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
   mistral3: {
     refuses: { [TEMPERATURE]: (metadata) => isScaledByPosition(metadata) !== hasYarn(metadata) },
   },
-  qwen: { saysBothWidths: true },
+  qwen: { saysWidthOf: 'gateAndUp' },
   qwen2: {},
   qwen2vl: {},
   qwen2moe: {},
@@ -165,4 +167,12 @@ export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
     window: sliding({ every: 4, first: true, optional: true }),
     trainsCorrection: true,
   },
+  step35: { window: sliding({}), skipsMtp: true, clamps: true },
+  mimo2: { window: sliding({}), skipsMtp: true },
+  phimoe: {},
+  dbrx: {},
+  arctic: { saysWidthOf: 'experts' },
+  grok: {},
+  jamba: { rotates: () => false },
+  deci: {},
 };

@@ -1,6 +1,8 @@
-import type { FeedForward } from '../../schema/model.js';
+import type { Block, FeedForward } from '../../schema/model.js';
 import type { LayerTensors } from './layer-tensors.js';
 import { notUnderstood, type Reading } from './mixers.js';
+
+type Moe = Extract<Block, { kind: 'moe' }>;
 
 /**
  * What each token goes through alone in a layer, told by its tensors: a feed-forward, experts, both or neither.
@@ -16,11 +18,13 @@ export function feedForwardsOf(tensors: LayerTensors, layer: number, reading: Re
   ];
 }
 
-function dense(tensors: LayerTensors, layer: number, { metadata, family, layerCount }: Reading): FeedForward {
+function dense(tensors: LayerTensors, layer: number, reading: Reading): FeedForward {
+  const { metadata, family, layerCount } = reading;
   // The down projection has the width as its row in every layout.
   const intermediateSize = tensors.get('ffn_down.weight')![0]!;
   const said = metadata.perLayer('feed_forward_length', layerCount)?.[layer];
-  if (said && said !== intermediateSize * (family.saysBothWidths ? 2 : 1))
+  const widths = family.saysWidthOf === 'gateAndUp' ? 2 : 1;
+  if (said && family.saysWidthOf !== 'experts' && said !== intermediateSize * widths)
     throw metadata.fault('feed_forward_length', `is ${said} where layer ${layer} has ${intermediateSize}`);
   const { activationParameters } = family;
   return {
@@ -29,7 +33,17 @@ function dense(tensors: LayerTensors, layer: number, { metadata, family, layerCo
     ...(isGated(tensors, intermediateSize) ? {} : { gate: false }),
     ...(tensors.has('ffn_down.bias') ? { bias: true } : {}),
     ...(activationParameters ? { activationParameters } : {}),
+    ...clamped('shexp', layer, reading),
   };
+}
+
+/** Below this the engine takes a limit for none: `src/llama-graph.cpp:build_ffn`. */
+const LEAST_LIMIT = 1e-6;
+
+/** Limits of routed experts, or of feed-forwards and shared experts. */
+function clamped(of: 'exp' | 'shexp', layer: number, { metadata, family }: Reading): { clamped?: true } {
+  if (!family.clamps) return {};
+  return metadata.numberOf(`swiglu_clamp_${of}`, layer) > LEAST_LIMIT ? { clamped: true } : {};
 }
 
 /** A gate is a matrix of its own, or one with the way up. */
@@ -58,11 +72,12 @@ function moe(tensors: LayerTensors, layer: number, reading: Reading): FeedForwar
     ...(tensors.has('ffn_latent_down.weight') ? { latentSize: metadata.count('moe_latent_size') } : {}),
     ...groupsOf(reading),
     ...(tensors.has('ffn_gate_inp.bias') ? { bias: true } : {}),
+    ...clamped('exp', layer, reading),
     ...(tensors.has('ffn_gate_inp.scale') ? { routerScales: true } : {}),
     ...(tensors.has('exp_probs_b.bias')
       ? { routerCorrection: family.trainsCorrection ? 'trained' : true }
       : {}),
-    ...sharedOf(tensors),
+    ...sharedOf(tensors, layer, reading),
   };
 }
 
@@ -72,10 +87,14 @@ function groupsOf({ metadata }: Reading): { groups?: { count: number; active: nu
   return count && active && count > 1 ? { groups: { count, active } } : {};
 }
 
-function sharedOf(tensors: LayerTensors): { shared?: { intermediateSize: number; gate?: true } } {
+function sharedOf(tensors: LayerTensors, layer: number, reading: Reading): Pick<Moe, 'shared'> {
   const intermediateSize = tensors.get('ffn_down_shexp.weight')?.[0];
   if (intermediateSize === undefined) return {};
   return {
-    shared: { intermediateSize, ...(tensors.has('ffn_gate_inp_shexp.weight') ? { gate: true } : {}) },
+    shared: {
+      intermediateSize,
+      ...(tensors.has('ffn_gate_inp_shexp.weight') ? { gate: true } : {}),
+      ...clamped('shexp', layer, reading),
+    },
   };
 }

@@ -26,11 +26,20 @@ const OUTSIDE = new Set(
     ...['token_embd', 'output', 'output_norm', 'rope_freqs', 'rope_factors_long', 'rope_factors_short'],
     ...['per_layer_token_embd', 'per_layer_model_proj', 'per_layer_proj_norm'],
   ),
-);
+)
+  .add('output_norm.bias')
+  .add('output.bias');
 
 /** Names inside a layer that the readers of blocks take in. What else a layer holds is not understood. */
 const INSIDE = new Set([
-  ...weights('attn_norm', 'ffn_norm', 'post_attention_norm', 'post_ffw_norm', 'layer_output_norm'),
+  ...both('attn_norm', 'ffn_norm'),
+  ...weights(
+    'post_attention_norm',
+    'post_ffw_norm',
+    'attn_output_norm',
+    'layer_output_norm',
+    'ffn_norm_exps',
+  ),
   ...weights('pre_ffw_norm_2', 'post_ffw_norm_1', 'post_ffw_norm_2', 'layer_output_scale'),
   ...weights('inp_gate', 'proj', 'post_norm'),
   ...both('attn_q', 'attn_k', 'attn_v', 'attn_qkv', 'attn_output'),
@@ -40,8 +49,8 @@ const INSIDE = new Set([
   ...weights('indexer.attn_q_b', 'indexer.attn_k', 'indexer.proj'),
   ...both('indexer.k_norm'),
   ...weights('ssm_ba', 'ssm_alpha', 'ssm_beta', 'ssm_in', 'ssm_norm', 'ssm_out'),
-  ...both('ssm_conv1d'),
-  'ssm_dt.bias',
+  ...weights('ssm_x', 'ssm_dt_norm', 'ssm_b_norm', 'ssm_c_norm'),
+  ...both('ssm_conv1d', 'ssm_dt'),
   'ssm_a',
   'ssm_d',
   ...both('ffn_gate', 'ffn_up', 'ffn_down'),

@@ -18,6 +18,8 @@ export interface Metadata {
   readonly optionalSwitch: (key: string) => boolean | undefined;
   /** Whole numbers from 0, one a layer: a single number holds for all. `undefined` where the key is missing. */
   readonly perLayer: (key: string, layers: number) => readonly number[] | undefined;
+  /** Any number of one layer, or the one that holds for all; 0 where the key is missing. */
+  readonly numberOf: (key: string, layer: number) => number;
   /** Whole numbers from 0, or switches as 1 and 0. `undefined` where the key is missing or no list. */
   readonly list: (key: string) => readonly number[] | undefined;
   readonly has: (key: string) => boolean;
@@ -84,6 +86,12 @@ export function metadataOf({ name: file, metadata }: GgufHeader, architecture: s
     optionalSwitch: (key) => {
       const value = get(key);
       return typeof value === 'boolean' ? value : undefined;
+    },
+    numberOf: (key, layer) => {
+      const value = get(key) ?? 0;
+      const number: unknown = Array.isArray(value) ? value[layer] : value;
+      if (typeof number !== 'number') throw fault(key, `gives layer ${layer} no number`);
+      return number;
     },
     perLayer: (key, layers) => {
       const listed = lists.get(key) ?? list(key);

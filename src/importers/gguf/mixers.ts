@@ -25,6 +25,7 @@ const MIXERS: readonly (readonly [string, (place: Place) => Mixer])[] = [
   ['attn_kv_a_mqa.weight', latent],
   ['ssm_ba.weight', gatedDeltaNet],
   ['ssm_beta.weight', gatedDeltaNet],
+  ['ssm_x.weight', mamba1],
   ['ssm_in.weight', mamba2],
   ['attn_q.weight', attention],
   ['attn_qkv.weight', attention],
@@ -186,6 +187,17 @@ function gatedDeltaNet({ metadata }: Place): Mixer {
     keyDim: metadata.count('ssm.state_size'),
     valueDim: share(metadata, valueHeads),
     convKernel: metadata.count('ssm.conv_kernel'),
+  };
+}
+
+function mamba1({ metadata, tensors }: Place): Mixer {
+  return {
+    kind: 'mamba1',
+    innerSize: metadata.count('ssm.inner_size'),
+    stateDim: metadata.count('ssm.state_size'),
+    timeRank: metadata.count('ssm.time_step_rank'),
+    convKernel: metadata.count('ssm.conv_kernel'),
+    ...(tensors.has('ssm_dt_norm.weight') ? { innerNorms: true } : {}),
   };
 }
 

@@ -145,6 +145,7 @@ function architectureOf(header: GgufHeader & { readonly ropeFactor?: number }, f
     ...(outside.has('output.weight') ? {} : { tiedEmbeddings: true }),
     ...(family.activation ? { activation: family.activation } : {}),
     norm: normOf(metadata, layers[0]!),
+    ...(outside.has('output.bias') ? { headBias: true } : {}),
     ...layerEmbeddingOf(outside, metadata),
     ...(deepstackLayers ? { deepstackLayers } : {}),
     ...(rope ? { rope } : {}),
@@ -179,10 +180,14 @@ function stepsOf(tensors: LayerTensors, layer: number, reading: Reading): ReadLa
   const feedForwards = feedForwardsOf(tensors, layer, reading);
   if (mixers.length + feedForwards.length === 0)
     throw notUnderstood(reading, `layer ${layer} without attention and feed-forward`);
-  const isParallel = !tensors.has('ffn_norm.weight') && !tensors.has('post_attention_norm.weight');
-  const steps = isParallel ? [[...mixers, ...feedForwards]] : [mixers, feedForwards];
+  const isParallel = !MIDDLE_NORMS.some((name) => tensors.has(name));
+  const inSequence = tensors.has('ffn_norm_exps.weight') ? feedForwards.map((one) => [one]) : [feedForwards];
+  const steps = isParallel ? [[...mixers, ...feedForwards]] : [mixers, ...inSequence];
   return steps.filter(({ length }) => length > 0);
 }
+
+/** Norms between mixer and feed-forward, each of some architectures. */
+const MIDDLE_NORMS = ['ffn_norm.weight', 'post_attention_norm.weight', 'attn_output_norm.weight'];
 
 function tableOf(outside: LayerTensors, { tableSpares }: GgufFamily): 'llama3' | 'longrope' | undefined {
   if (outside.has('rope_factors_long.weight')) return 'longrope';
@@ -213,7 +218,12 @@ function vocabSizeOf(outside: LayerTensors, hiddenSize: number, metadata: Metada
 function normOf(metadata: Metadata, first: LayerTensors): Architecture['norm'] {
   const [epsilon] = EPSILONS.flatMap((key) => metadata.optionalNumber(key) ?? []);
   const placement = first.has('attn_norm.weight') ? 'sandwich' : 'post';
-  return { epsilon: epsilon ?? USUAL_EPSILON, ...(first.has('post_ffw_norm.weight') ? { placement } : {}) };
+  const isBehind = first.has('post_ffw_norm.weight') || first.has('layer_output_norm.weight');
+  return {
+    epsilon: epsilon ?? USUAL_EPSILON,
+    ...(isBehind ? { placement } : {}),
+    ...(first.has('attn_norm.bias') ? { bias: true } : {}),
+  };
 }
 
 function mtpOf(modules: number, layer: Layer, tensors: LayerTensors): Architecture['mtp'] {

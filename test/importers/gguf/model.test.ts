@@ -248,6 +248,8 @@ describe('the window of each layer', () => {
   test.each([
     ['granite', { embedding_scale: 0, residual_scale: 0.2 }],
     ['gemma3', { [WINDOW]: 64, final_logit_softcapping: 30 }],
+    ['dbrx', { 'attention.clamp_kqv': 8 }],
+    ['grok', { final_logit_softcapping: 30 }],
     ['glm4moe', { expert_gating_func: 1, expert_weights_scale: 2.5 }],
     ['qwen3', { 'attention.causal': true, pooling_type: 3, 'wings.length': 2 }],
   ])('what changes no memory of %s, as %j, is nobody’s concern', async (architecture, keys) => {

@@ -108,6 +108,39 @@ const OTHERS: [string, string][] = [
       },
     ),
   ],
+  [
+    'step35',
+    toy(
+      'step3p7',
+      {
+        attention: { ...attention, qkNorm: 'head', outputGate: 'head' },
+        local: {
+          ...attention,
+          heads: 24,
+          kind: 'sliding',
+          window: 512,
+          qkNorm: 'head',
+          outputGate: 'head',
+        },
+        dense: { kind: 'dense', intermediateSize: 9216 },
+        moe: { ...experts, routerCorrection: true, shared: { intermediateSize: 1408 } },
+        last: {
+          ...experts,
+          clamped: true,
+          routerCorrection: true,
+          shared: { intermediateSize: 1408, clamped: true },
+        },
+      },
+      {
+        layers: [
+          { pattern: [['attention', 'dense']] },
+          { repeat: 4, pattern: [['local', 'moe']] },
+          { pattern: [['attention', 'last']] },
+        ],
+        mtp: { modules: 1, layer: ['local', 'dense'] },
+      },
+    ),
+  ],
   ['deepseek32', choosing('deepseek-v3.2')],
   ['glm-dsa', choosing('glm-5.2')],
   ['glm-dsa everywhere', choosing('glm-5')],

@@ -58,6 +58,8 @@ export interface Family {
   readonly qkNorm?: 'head' | 'width';
   /** Feed-forwards have up and down alone. */
   readonly ungated?: true;
+  /** Feed-forwards and experts may clamp what comes of gate and up. */
+  readonly clamps?: true;
   /** Attention and feed-forward run side by side. */
   readonly parallel?: true;
   /** Rope scaling whose factors are tensors of the file; `proportional` has them always, for layers without a window. */
@@ -322,6 +324,7 @@ export const FAMILIES: Record<string, Family> = {
     windows: 'listed',
     outputGates: ['head'],
     ropeFactors: 'llama3',
+    clamps: true,
     head: 'own',
     keepsMtp: true,
     loadsOfMtp: STEP_MTP,

@@ -28,7 +28,7 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
   gatedDeltaNet: ['keyHeads', 'valueHeads', 'keyDim', 'valueDim', 'convKernel'],
   mamba1: ['innerSize', 'stateDim', 'timeRank', 'convKernel', 'innerNorms'],
   mamba2: ['heads', 'headDim', 'stateDim', 'groups', 'convKernel'],
-  dense: ['intermediateSize', 'gate', 'bias', 'activationParameters'],
+  dense: ['intermediateSize', 'gate', 'bias', 'activationParameters', 'clamped'],
   moe: [
     ...[
       'experts',
@@ -36,6 +36,7 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
       'intermediateSize',
       'gate',
       'bias',
+      'clamped',
       'latentSize',
       'groups',
       'routerCorrection',
@@ -81,6 +82,7 @@ const STRANGE_BLOCKS: Readonly<
     'kvHeads' in block && block.kind !== 'cross' && block.bias !== 'qkvo' && biasesThroughout === true,
   'width of the first feed-forward': (block, { secondFfnNorm }, { hiddenSize }) =>
     block.kind === 'dense' && secondFfnNorm !== undefined && block.intermediateSize !== hiddenSize,
+  clamped: (block, { clamps }) => isClamped(block) && !clamps,
   gate: (block, { ungated = false }) =>
     (block.kind === 'dense' || block.kind === 'moe') && (block.gate === false) !== ungated,
   qkNorm: (block, { qkNorm }) => 'qkNorm' in block && block.qkNorm !== undefined && block.qkNorm !== qkNorm,
@@ -146,6 +148,9 @@ const STRANGE_BLOCKS: Readonly<
   'heads of another width than the hidden state': (block, { squareQueries }, { hiddenSize }) =>
     squareQueries === true && 'kvHeads' in block && block.heads * block.headDim !== hiddenSize,
 };
+
+const isClamped = (block: Block): boolean =>
+  ('clamped' in block && block.clamped === true) || (block.kind === 'moe' && block.shared?.clamped === true);
 
 /** What a loader does not take of a whole model. */
 const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, family: Family) => boolean>> = {

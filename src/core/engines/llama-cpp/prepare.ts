@@ -5,7 +5,6 @@ import { type GgmlType, isQuantised, rowBytes } from '../../quant/ggml-types.js'
 import { fullName, isValues, type MixContext, typeChooser } from '../../quant/gguf-types.js';
 import type { Role } from '../../tensors/index.js';
 import type { Programs } from './compute-replay/index.js';
-import type { Family } from './families.js';
 import { accumulate, type LoadedModel } from './load.js';
 import type { GgufLayout, GgufPiece, Place } from './tensors.js';
 
@@ -38,8 +37,11 @@ export interface PreparedModel extends Omit<LoadedModel, 'family' | 'stack' | 'l
   readonly placed: Readonly<Record<Place, readonly OutsideTensor[]>>;
   readonly fileBytes: number;
   readonly largestExpertBytes: number;
-  /** The tensors that are loaded: those outside the stack, and those of each layer. */
-  readonly weights: Pick<SizedFile, 'outside' | 'layers'>;
+  /**
+   * The tensors that are loaded: those outside the stack, and those of each layer. Layers for multi-token prediction come
+   * last; what is not loaded of them is apart.
+   */
+  readonly weights: Pick<SizedFile, 'outside' | 'layers'> & { readonly unloaded: SizedFile['layers'] };
   /** Graphs of compute buffers that were compiled for this model. */
   readonly programs: Programs;
   readonly tensorTypes: ReadonlyMap<GgmlType, { count: number; bytes: number }>;
@@ -78,11 +80,13 @@ export function prepare(
   const { layersAll } = model;
   const file = sizedFile(layout, quant, mixContext({ family, stack, layersAll }, imatrix));
   if (quant.kind === 'gguf-file') refuseMore(quant, file);
-  const loaded = file.layers.slice(0, stack.length);
+  const mtp = file.layers.slice(stack.length);
+  const isLoaded = ({ name }: Sized) => family.loadsOfMtp?.includes(name) === true;
+  const layers = [...file.layers.slice(0, stack.length), ...mtp.map((tensors) => tensors.filter(isLoaded))];
   return {
     ...model,
     quant,
-    roles: roleSums([...loaded, ...loadedOfMtp(file.layers.slice(stack.length), family)], layersAll),
+    roles: roleSums(layers, layersAll),
     embedding: file.outside.find(({ name }) => name === 'token_embd.weight')!,
     placed: byPlace(file.outside),
     fileBytes: [...file.counts].reduce((sum, [{ plainBytes }, count]) => sum + count * plainBytes, 0),
@@ -90,7 +94,11 @@ export function prepare(
       0,
       ...[...file.counts.keys()].map(({ routed, bytes }) => (routed ? bytes.cuda : 0)),
     ),
-    weights: { outside: file.outside, layers: loaded },
+    weights: {
+      outside: file.outside,
+      layers,
+      unloaded: mtp.map((tensors) => tensors.filter((one) => !isLoaded(one))),
+    },
     programs: new Map(),
     tensorTypes: countTypes(file.counts),
   };
@@ -189,9 +197,6 @@ function groupOf(block: Block): number {
   if (block.kind === 'latent') return block.heads;
   return 'kvHeads' in block ? Math.floor(block.heads / block.kvHeads) : 0;
 }
-
-const loadedOfMtp = (layers: SizedFile['layers'], { loadsOfMtp = [] }: Family): SizedFile['layers'] =>
-  layers.map((tensors) => tensors.filter(({ name }) => loadsOfMtp.includes(name)));
 
 function roleSums(layers: SizedFile['layers'], layersAll: number): RoleSums[] {
   const byRole = new Map<Role, RoleSums>();

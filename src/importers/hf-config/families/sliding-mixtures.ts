@@ -6,6 +6,7 @@ import {
   type Attention,
   attentionOf,
   checkLength,
+  type Dense,
   denseOf,
   layerCount,
   type Moe,
@@ -112,14 +113,30 @@ const step: Adapter = (config) => {
   const sliding = slidingLayers(config, { layers, isFull: () => config.missing('layer_types') });
   const window = config.count('sliding_window');
   const mixers = sliding.map((isSliding) => windowed(base, isSliding ? window : undefined));
-  const feedForwards = feedForwardsOf(config, layers, { where: afterFirst(), moe: stepMoe });
+  const plain = feedForwardsOf(config, layers, { where: afterFirst(), moe: stepMoe });
+  const feedForwards = clampedWhereSaid(config, plain);
   const modules = config.countOrNone('num_nextn_predict_layers');
   return {
     ...outlineOf(config, { epsilon: [1e-5], context: 65_536 }),
     layers: pairs(mixers, feedForwards),
-    ...(modules ? { mtp: { modules, layer: [mixers.at(-1)!, feedForwards[0]!] } } : {}),
+    ...(modules ? { mtp: { modules, layer: [mixers.at(-1)!, plain[0]!] } } : {}),
   };
 };
+
+/** Layer by layer a limit of what experts make, and one of what the rest makes; none where it is zero or absent. */
+function clampedWhereSaid(config: Fields, feedForwards: readonly (Moe | Dense)[]): (Moe | Dense)[] {
+  const limits = config.list('swiglu_limits') ?? [];
+  const shared = config.list('swiglu_limits_shared') ?? [];
+  const clampedIf = (limit: unknown) => (limit ? { clamped: true as const } : {});
+  return feedForwards.map((block, layer) => {
+    if (block.kind === 'dense') return { ...block, ...clampedIf(shared[layer]) };
+    return {
+      ...block,
+      ...clampedIf(limits[layer]),
+      ...(block.shared && { shared: { ...block.shared, ...clampedIf(shared[layer]) } }),
+    };
+  });
+}
 
 function stepMoe(config: Fields): Moe {
   const corrected = config.flag(true, 'use_moe_router_bias');

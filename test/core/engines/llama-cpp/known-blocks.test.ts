@@ -28,6 +28,7 @@ describe('what the loader of an architecture does not take is refused', () => {
     ['a bias of the feed-forward', withDense({ bias: true }), 'qwen2', 'bias of the feed-forward'],
     ['a feed-forward without a gate', withDense({ gate: false }), 'llama', 'gate'],
     ['a gate where there is none', TWO_LAYERS, 'apertus', 'gate'],
+    ['a clamped feed-forward', withDense({ clamped: true }), 'llama', 'clamped'],
     ['normed queries and keys', withAttention({ qkNorm: 'head' }), 'llama', 'qkNorm'],
     ['a window', layersOf(['local']), 'glm4', 'window'],
     ['narrow heads', withAttention({ headDim: 2 }), 'qwen2', 'heads of another width'],

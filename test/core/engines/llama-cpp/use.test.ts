@@ -152,6 +152,36 @@ test('free memory decides the split of cards with a limit', () => {
   expect(weightsOf(devices)).toMatchObject({ gpu0: 25 * LAYER, gpu1: 7 * LAYER + TABLE + LAST_NORM });
 });
 
+test('experts that are clamped hold two of three, where gate and up make a new tensor', () => {
+  const experts = (clamped?: true) =>
+    wideToy(4, {
+      blocks: {
+        attention: {
+          kind: 'full',
+          heads: 2,
+          kvHeads: 1,
+          headDim: 128,
+          qkNorm: 'head',
+          outputGate: 'head',
+        },
+        dense: {
+          kind: 'moe',
+          experts: 8,
+          activeExperts: 4,
+          intermediateSize: 512,
+          routerCorrection: true,
+          shared: { intermediateSize: 512 },
+          clamped,
+        },
+      },
+    });
+  const [plain, clamped] = [undefined, true as const].map(
+    (is) => use(experts(is), { options: { 'ubatch-size': 32 } }, 'step35').at(-1)!.compute.bytes,
+  );
+  // As wide as all visited experts, for 32 tokens.
+  expect(plain! - clamped!).toBe(4 * 512 * 32 * 4);
+});
+
 describe('the runtime', () => {
   const MIB = 1024 ** 2;
   const runtimeOf = (more: Partial<PlannedDevice>, options = {}) =>

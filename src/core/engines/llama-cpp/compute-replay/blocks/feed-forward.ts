@@ -37,8 +37,10 @@ type Moe = Extract<Block, { kind: 'moe' }>;
 export const dense = (build: Build, block: Dense, cur: Tensor, layer: number): Tensor =>
   fed(build, block, cur, '', layer);
 
-function fed(build: Build, { gate }: Dense | Moe, cur: Tensor, suffix: string, layer: number): Tensor {
-  if (gate !== false) return gated(build, cur, suffix, layer);
+type Inner = Pick<Dense, 'gate' | 'clamped'>;
+
+function fed(build: Build, inner: Inner, cur: Tensor, suffix: string, layer: number): Tensor {
+  if (inner.gate !== false) return gated(build, inner, cur, suffix, layer);
   const up = project(build, cur, `ffn_up${suffix}`, layer);
   return project(build, ungated(build, up), `ffn_down${suffix}`, layer);
 }
@@ -47,19 +49,25 @@ const ungated = ({ family }: Build, up: Tensor): Tensor =>
   family.squaresActivation ? square(unary(up)) : unary(up);
 
 /** A gate of its own, or one that lies in a row with what it weighs. */
-function gated(build: Build, cur: Tensor, suffix: string, layer: number): Tensor {
+function gated(build: Build, { clamped }: Inner, cur: Tensor, suffix: string, layer: number): Tensor {
   const up = project(build, cur, `ffn_up${suffix}`, layer);
   const hasGate = build.find(`ffn_gate${suffix}.weight`, layer) !== undefined;
-  const inner = hasGate ? glu(project(build, cur, `ffn_gate${suffix}`, layer), up) : gluOfHalves(up);
+  const inner = hasGate
+    ? weighedUp(clamped, project(build, cur, `ffn_gate${suffix}`, layer), up)
+    : gluOfHalves(up);
   return project(build, inner, `ffn_down${suffix}`, layer);
 }
+
+/** What the gate leaves of the way up; clamped, it is made step by step. */
+const weighedUp = (clamped: true | undefined, gate: Tensor, up: Tensor): Tensor =>
+  clamped ? mul(clamp(unary(gate)), clamp(up)) : glu(gate, up);
 
 /**
  * Experts beside a feed-forward, each between norms of its own, and their sum. The router reads what comes before the
  * norm: `src/models/gemma4.cpp`.
  */
 export function denseAndMoe(build: Build, block: Moe, cur: Tensor, layer: number): Tensor {
-  const plain = gated(build, norm(build, cur, 'ffn_norm.weight', layer), '', layer);
+  const plain = gated(build, {}, norm(build, cur, 'ffn_norm.weight', layer), '', layer);
   const one = norm(build, plain, 'post_ffw_norm_1.weight', layer);
   const inner = norm(build, cur, 'pre_ffw_norm_2.weight', layer);
   const scaledInput = mul(scale(rmsNorm(cur)), weight(build, 'ffn_gate_inp.scale', layer));
@@ -74,7 +82,7 @@ export function moe(build: Build, block: Moe, cur: Tensor, layer: number): Tenso
   const out = routedExperts(build, block, narrow ? mulMat(narrow, cur) : cur, layer, cur);
   const routed = widen ? mulMat(widen, out) : out;
   if (!block.shared) return routed;
-  const shared = fed(build, block, cur, '_shexp', layer);
+  const shared = fed(build, { gate: block.gate, clamped: block.shared.clamped }, cur, '_shexp', layer);
   const gate = build.find('ffn_gate_inp_shexp.weight', layer);
   return add(routed, gate ? mul(shared, sharedGate(build, mulMat(gate, cur))) : shared);
 }
@@ -100,7 +108,7 @@ function routedExperts(build: Build, block: Moe, cur: Tensor, layer: number, rou
   const inner =
     block.gate === false
       ? ungatedExperts(build, inputs, choice, layer)
-      : gatedExperts(build, inputs, choice, layer);
+      : gatedExperts(build, block, inputs, choice, layer);
   const down = expert(build, 'ffn_down_exps', inner, choice, layer);
   return summed(build, block, routing.weighsInput ? down : mul(down, choice.weights), tokens);
 }
@@ -114,14 +122,14 @@ const ungatedExperts = (build: Build, inputs: Tensor, choice: Choice, layer: num
   ungated(build, expert(build, 'ffn_up_exps', inputs, choice, layer));
 
 /** Gate and up, from one stack or from two. */
-function gatedExperts(build: Build, inputs: Tensor, choice: Choice, layer: number): Tensor {
+function gatedExperts(build: Build, { clamped }: Moe, inputs: Tensor, choice: Choice, layer: number): Tensor {
   if (build.find('ffn_gate_up_exps.weight', layer)) {
     const both = expert(build, 'ffn_gate_up_exps', inputs, choice, layer);
     const half = () => columns(both, (both.ne[0] as number) / 2);
     return glu(half(), half());
   }
   const up = expert(build, 'ffn_up_exps', inputs, choice, layer);
-  return glu(expert(build, 'ffn_gate_exps', inputs, choice, layer), up);
+  return weighedUp(clamped, expert(build, 'ffn_gate_exps', inputs, choice, layer), up);
 }
 
 /** One matrix of the chosen experts, with the scale of each expert and its bias: `src/llama-graph.cpp:build_lora_mm_id`. */
