@@ -6,6 +6,8 @@ const setup = 'test/setup.ts';
 export default defineConfig({
   test: {
     environment: 'node',
+    // Modules are read once for all files of a worker, not once for each.
+    isolate: false,
     include: ['test/**/*.test.ts'],
     // A property plans hundreds of deployments, each with graphs of its own.
     testTimeout: 30_000,

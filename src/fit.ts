@@ -1,6 +1,7 @@
 import { type Fit, whatFits } from './core/fit.js';
-import { type Plan, plan } from './core/plan.js';
+import { type Plan, type Prepared, plan } from './core/plan.js';
 import { usualQuants } from './core/quant/names.js';
+import type { Question } from './core/resolve.js';
 import { largestContext } from './core/solve/context.js';
 import { holdsFor } from './core/solve/holds.js';
 import { largest } from './core/solve/largest.js';
@@ -41,7 +42,7 @@ export interface Runnable {
   readonly plan?: Plan;
   /** Largest context at that format, tokens. */
   readonly maxContextTokens?: number;
-  /** What the smallest format lacks, bytes. */
+  /** What the smallest format lacks at least, bytes: compute buffers count only where the rest fits. */
   readonly lackingBytes?: number;
   /** Why the engine does not plan it. */
   readonly error?: InputError;
@@ -82,10 +83,15 @@ function bestOf(asker: Asker, request: Request, near: string | undefined): Best 
   const first = near === undefined ? 0 : fromSmallest.indexOf(near);
   const best = largest(0, quants.length - 1, holdsIn, Math.max(first, 0));
   const { prepared, question } = trialIn(best ?? 0);
-  if (best === undefined) return { lackingBytes: lackingOf(plan(prepared, question)) };
+  if (best === undefined) return { lackingBytes: lackingIn(prepared, question) };
   const maxContextTokens = largestContext(prepared, question);
   if (maxContextTokens === undefined) return { plan: plan(prepared, question) };
   return { plan: plan(prepared, withContext(question, maxContextTokens)), maxContextTokens };
+}
+
+function lackingIn(prepared: Prepared, question: Question): number {
+  const least = lackingOf(plan(prepared, question, 'atLeast'));
+  return least > 0 ? least : lackingOf(plan(prepared, question));
 }
 
 const lackingOf = ({ memory }: Plan): number =>

@@ -107,7 +107,7 @@ export function fitCataloguePage(rows: readonly Runnable[]): Document {
     .map(({ model, lackingBytes = 0, error }) =>
       error
         ? `- ${model}: ${errorWords(error.code, error.args).message}`
-        : `- ${model}: the fullest device lacks ${formatBytes(lackingBytes)} at the smallest format`,
+        : `- ${model}: the fullest device lacks at least ${formatBytes(lackingBytes)} at the smallest format`,
     );
   const [first] = running;
   return {

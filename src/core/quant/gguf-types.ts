@@ -177,69 +177,85 @@ function inFileOrder(tensors: readonly GgufShape[]): number[] {
 }
 
 function mixChooser(mix: GgufMix, context: MixContext, { tied, values }: FileFacts): Choice {
-  const seen: Partial<Record<Category, number>> = {};
+  const byRules = ruleChooser(mix, context, values);
   const chosen: Choice = (tensor, category) => {
     if (category === 'output' || (tied && category === 'tokenEmbedding')) return outputType(mix, tensor);
     if (mix.stacked) return tensor.ne.length > 2 ? mix.stacked : mix.base;
     if (category === 'tokenEmbedding') return mix.tokenEmbedding ?? mix.base;
-    const before = seen[category] ?? 0;
-    seen[category] = before + 1;
-    const counted =
-      category === 'attnV' ? { index: before, of: values } : ffnPosition(tensor, before, context);
-    const position: Position = { ...counted, seen: before, context };
-    return ruleType(mix, category, (condition) => CONDITIONS[condition](position), context);
+    return byRules(tensor, category);
   };
   return (tensor, category) => fitted(chosen(tensor, category), tensor);
 }
 
-/** In MoE models the layer's own number counts; in dense ones, how many such tensors came before. */
-function ffnPosition(
-  tensor: GgufShape,
-  before: number,
-  { experts, layersAll }: MixContext,
-): { index: number; of: number } {
-  return { index: experts > 1 ? (tensor.layer ?? 0) : before, of: layersAll };
+/** What category and place decide. */
+function ruleChooser(mix: GgufMix, context: MixContext, values: number): Choice {
+  const rules: Partial<Record<Category, readonly Rule[]>> = {};
+  const seen: Partial<Record<Category, number>> = {};
+  const layers = context.layersAll;
+  return ({ layer = 0 }, category) => {
+    const ofCategory = rules[category] ?? rulesOf(mix, category, context);
+    rules[category] = ofCategory;
+    const before = seen[category] ?? 0;
+    seen[category] = before + 1;
+    // In MoE models the layer's own number counts; in dense ones, and for values, how many such tensors came before.
+    const index = category !== 'attnV' && context.experts > 1 ? layer : before;
+    const place: Place = { index, of: category === 'attnV' ? values : layers, seen: before, layers };
+    return ofCategory.find(({ when }) => when.every((holds) => holds(place)))!.type;
+  };
 }
 
-interface Position {
+/** Where a tensor stands among its like. */
+interface Place {
   readonly index: number;
   readonly of: number;
   readonly seen: number;
-  readonly context: MixContext;
+  readonly layers: number;
 }
 
 const eighth = (of: number): number => Math.floor(of / 8);
 
 /** The conditions of the mixes, as `llama_tensor_get_type_impl` computes them: integer division throughout. */
-const CONDITIONS: Record<Condition, (position: Position) => boolean> = {
+const OF_PLACE: { readonly [C in Condition]?: (place: Place) => boolean } = {
   moreBits: ({ index, of }) =>
     index < eighth(of) || index >= Math.floor((7 * of) / 8) || (index - eighth(of)) % 3 === 2,
   firstEighth: ({ index, of }) => index < eighth(of),
   firstSixteenth: ({ index, of }) => index < Math.floor(of / 16),
   middleThreeQuarters: ({ index, of }) => index >= eighth(of) && index < Math.floor((7 * of) / 8),
-  firstEighthOfSeen: ({ seen, context }) => seen < eighth(context.layersAll),
+  firstEighthOfSeen: ({ seen, layers }) => seen < eighth(layers),
   firstTwo: ({ index }) => index < 2,
   firstFour: ({ index }) => index < 4,
-  gqaAtLeast4: ({ context }) => context.gqaOfFirstLayer >= 4,
-  gqaOrExpertsAtLeast4: ({ context }) => context.gqaOfFirstLayer >= 4 || context.experts >= 4,
-  eightExperts: ({ context }) => context.experts === 8,
-  imatrix: ({ context }) => context.imatrix,
-  noImatrix: ({ context }) => !context.imatrix,
 };
+
+/** Those that hold for all tensors of a model or for none. */
+const OF_MODEL: { readonly [C in Condition]?: (context: MixContext) => boolean } = {
+  gqaAtLeast4: ({ gqaOfFirstLayer }) => gqaOfFirstLayer >= 4,
+  gqaOrExpertsAtLeast4: ({ gqaOfFirstLayer, experts }) => gqaOfFirstLayer >= 4 || experts >= 4,
+  eightExperts: ({ experts }) => experts === 8,
+  imatrix: ({ imatrix }) => imatrix,
+  noImatrix: ({ imatrix }) => !imatrix,
+};
+
+/** A type, and what must hold of a tensor's place for it. */
+interface Rule {
+  readonly type: GgmlType;
+  readonly when: readonly ((place: Place) => boolean)[];
+}
+
+/** What the model leaves of the rules of a mix, the first that holds decides; the last one always does. */
+function rulesOf(mix: GgufMix, category: Category, context: MixContext): Rule[] {
+  const ofEight = context.experts === 8 ? typeOfEight(mix, category) : undefined;
+  if (ofEight) return [{ type: ofEight, when: [] }];
+  const isBumped = context.is70b && category === 'attnV' && !mix.lowBit;
+  return [...(rulesFor(mix, category) ?? []), { type: mix.base, when: [] }]
+    .filter(({ when = [] }) => when.every((condition) => OF_MODEL[condition]?.(context) ?? true))
+    .map(({ type, when = [] }) => ({
+      type: isBumped && (type === 'Q3_K' || type === 'Q4_K') ? 'Q5_K' : type,
+      when: when.flatMap((condition) => OF_PLACE[condition] ?? []),
+    }));
+}
 
 function outputType(mix: GgufMix, { ne }: GgufShape): GgmlType {
   return ne[0]! % blockElements(mix.base) === 0 ? mix.output : 'Q8_0';
-}
-
-type Holds = (condition: Condition) => boolean;
-
-function ruleType(mix: GgufMix, category: Category, holds: Holds, context: MixContext): GgmlType {
-  const ofEight = context.experts === 8 ? typeOfEight(mix, category) : undefined;
-  if (ofEight) return ofEight;
-  const rules = rulesFor(mix, category);
-  const type = rules?.find(({ when }) => when?.every(holds) ?? true)?.type ?? mix.base;
-  const bumped = context.is70b && category === 'attnV' && !mix.lowBit && (type === 'Q3_K' || type === 'Q4_K');
-  return bumped ? 'Q5_K' : type;
 }
 
 /** Models with exactly eight experts keep small attention matrices in more bits. */
