@@ -61,9 +61,10 @@ export function deviceOfTensor(
   layer?: number,
 ): number {
   const host = placement.cards.length;
-  const fullName = layer === undefined ? name : `blk.${layer}.${name}`;
-  const named = overridden(placement.overrides, fullName);
-  if (named !== undefined) return named === 'host' ? host : named;
+  if (placement.overrides.length > 0) {
+    const named = overridden(placement.overrides, layer === undefined ? name : `blk.${layer}.${name}`);
+    if (named !== undefined) return named === 'host' ? host : named;
+  }
   if (place === 'host') return host;
   if (place === 'firstLayer') return deviceOfLayer(placement, 0);
   if (layer === undefined) return placement.outputCard ?? host;

@@ -171,19 +171,22 @@ function once<T>(make: () => T): () => T {
 }
 
 function finder({ weights, deviceOfWeight }: Structure): Build['find'] {
-  const byLayer = new Map<number | undefined, Map<string, Tensor>>();
+  const byLayer = new Map<number | undefined, Map<string, Tensor | undefined>>();
   return (name, layer) => {
-    const made = byLayer.get(layer) ?? new Map<string, Tensor>();
-    byLayer.set(layer, made);
-    const known = made.get(name);
-    if (known) return known;
+    let made = byLayer.get(layer);
+    if (!made) {
+      made = new Map();
+      byLayer.set(layer, made);
+    }
+    if (made.has(name)) return made.get(name);
     const found = findWeight(weights, name, layer);
-    if (!found) return undefined;
-    const leaf = tensor('NONE', found.type, shape(found.ne), [], {
-      name: layer === undefined ? name : `blk.${layer}.${name}`,
-      place: deviceOfWeight({ ...found, name }, layer),
-      weight: true,
-    });
+    const leaf =
+      found &&
+      tensor('NONE', found.type, shape(found.ne), [], {
+        name: layer === undefined ? name : `blk.${layer}.${name}`,
+        place: deviceOfWeight({ ...found, name }, layer),
+        weight: true,
+      });
     made.set(name, leaf);
     return leaf;
   };
