@@ -271,6 +271,11 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     'attention.layer_norm_epsilon': float(architecture.norm.epsilon),
     'attention.clamp_kqv': float(8),
   }),
+  'muse-glimmer': (spec) => ({
+    logit_scale: float(0.25),
+    final_logit_softcapping: float(20),
+    ...windowPattern(spec),
+  }),
   arctic: ({ block }) => ({ feed_forward_length: block('moe')!.intermediateSize }),
   laguna: (spec) => ({
     'attention.head_count': spec.layers.map(queryHeads),

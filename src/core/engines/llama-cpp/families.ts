@@ -56,6 +56,8 @@ export interface Family {
   /** Biases that are read beside those of queries, keys and values. */
   readonly biases?: readonly ('attentionOutput' | 'feedForward')[];
   readonly qkNorm?: 'head' | 'width';
+  /** The converter adds norms of queries and keys of each head, whose weights hold a factor of the config. */
+  readonly makesQkNorm?: true;
   /** Feed-forwards have up and down alone. */
   readonly ungated?: true;
   /** Feed-forwards and experts may clamp what comes of gate and up. */
@@ -358,6 +360,14 @@ export const FAMILIES: Record<string, Family> = {
     squareQueries: true,
     head: 'own',
     experts: 'everywhere',
+  },
+  'muse-glimmer': {
+    rope: 'windows',
+    norms: 'sandwich',
+    makesQkNorm: true,
+    windows: 4,
+    outputGates: ['wide'],
+    head: 'own',
   },
   arctic: { secondFfnNorm: 'ffn_norm_exps', squareQueries: true, experts: 'everywhere' },
   grok: {

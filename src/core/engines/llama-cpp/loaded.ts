@@ -21,9 +21,19 @@ export function asLoaded(architecture: Architecture, family: Family): Architectu
 const turns = (architecture: Architecture, { rope }: Family): boolean =>
   typeof rope !== 'number' || stackOf(architecture).length === rope;
 
-function loaded(block: Block, { windows, rope }: Family): Block {
-  if (block.kind === 'full' && rope === 'windows') return { ...block, rope: false };
+type Change = (block: Block, family: Family) => Block;
+
+const loaded = (block: Block, family: Family): Block =>
+  [withoutWindow, withoutRope, withQkNorm].reduce((changed, change) => change(changed, family), block);
+
+const withoutWindow: Change = (block, { windows }) => {
   if (block.kind !== 'sliding' || windows !== 'ignored') return block;
   const { window: _, ...attention } = block;
   return { ...attention, kind: 'full' };
-}
+};
+
+const withoutRope: Change = (block, { rope }) =>
+  block.kind === 'full' && rope === 'windows' ? { ...block, rope: false } : block;
+
+const withQkNorm: Change = (block, { makesQkNorm }) =>
+  makesQkNorm && (block.kind === 'full' || block.kind === 'sliding') ? { ...block, qkNorm: 'head' } : block;

@@ -21,6 +21,8 @@ export interface GraphFamily {
   readonly normsAfterRope?: true;
   /** The first layers each add a part of a wider embedding: as many as the vision tower has mergers for them. */
   readonly deepstack?: true;
+  /** The embedding is normalised first, without weights. */
+  readonly normsEmbedding?: true;
   /** Factors on the embedding, on what joins the residual, on queries, on logits. */
   readonly scales?: readonly ('embedding' | 'residual' | 'queries' | 'logits')[];
   /** Queries are scaled by position in layers without rope, or in a model with YaRN. */
@@ -106,6 +108,7 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   mimo2: { routing: { gating: 'sigmoid', normalised: true } },
   phimoe: { routing: { gating: 'softmax', normalised: true }, scales: ['queries'], residualFirst: true },
   dbrx: { routing: { gating: 'softmax', normalised: true }, layerNorms: true, clampsStates: true },
+  'muse-glimmer': { normsEmbedding: true, scales: ['logits'], softCaps: ['logits'] },
   arctic: { routing: { gating: 'softmax', normalised: true } },
   grok: {
     routing: { gating: 'softmax', normalised: true },

@@ -12,7 +12,7 @@ import { mamba1 } from './blocks/mamba1.js';
 import { mamba2 } from './blocks/mamba2.js';
 import { type Build, newBuild, norm, put, type Structure, weight } from './build.js';
 import type { Graph } from './graph.js';
-import { add, getRows, input, mul, mulMat, pad, scale, softCapped, view } from './ops.js';
+import { add, getRows, input, mul, mulMat, pad, rmsNorm, scale, softCapped, view } from './ops.js';
 import { stridesOf, type Tensor } from './tensor.js';
 import { TIED_OUTPUT } from './weights.js';
 
@@ -64,8 +64,9 @@ export interface GraphLayer {
 export function modelGraph(structure: Structure, layers: readonly GraphLayer[]): Graph {
   const build = newBuild(structure);
   const rows = embedding(build);
-  let hidden = scales(build, 'embedding', rows);
-  if (hidden !== rows) put(build, hidden);
+  const scaledRows = scales(build, 'embedding', rows);
+  if (scaledRows !== rows) put(build, scaledRows);
+  let hidden = build.family.normsEmbedding ? rmsNorm(scaledRows) : scaledRows;
   const inputs = layerInputs(build, hidden);
   layers.forEach(({ layer, steps }, index) => {
     build.graph.starts.push(hidden);
