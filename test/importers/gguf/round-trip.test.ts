@@ -177,11 +177,17 @@ const readBack = async (prepared: PreparedModel) =>
     architectures: engine.architectures,
   });
 
-/** Where no layer turns, none needs to say it. */
+/** What every block says that needs saying: where no layer turns, none says so, nor that values are as wide as keys. */
 const saying = (stack: readonly Steps[], turns: boolean) =>
-  turns
-    ? stack
-    : stack.map((steps) => steps.map((step) => step.map((block) => ({ ...block, rope: undefined }))));
+  stack.map((steps) =>
+    steps.map((step) =>
+      step.map((block) => ({
+        ...block,
+        ...(!turns && { rope: undefined }),
+        ...('valueDim' in block && 'headDim' in block && block.valueDim === block.headDim && { valueDim: undefined }),
+      })),
+    ),
+  );
 
 /** A file has no tables of what a token may be beside text, and its extrapolation of positions is not in it. */
 const facts = ({ rope, ...architecture }: Architecture, kept: boolean) => ({

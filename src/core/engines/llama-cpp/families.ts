@@ -364,6 +364,7 @@ export const FAMILIES: Record<string, Family> = {
   'muse-glimmer': {
     rope: 'windows',
     norms: 'sandwich',
+    qkNorm: 'head',
     makesQkNorm: true,
     windows: 4,
     outputGates: ['wide'],
