@@ -62,16 +62,21 @@ function compareSettings(round: Round, share: Share, { asker, forEngine, loaded 
   const choices = choicesOf(round, share, forEngine);
   const cases: Case[] = [];
   const most = DRAWS_A_SETTING * share.settings;
-  while (cases.filter(isCompared).length < share.settings && cases.length < most) {
+  for (let draw = 0; draw < most && cases.filter(isCompared).length < share.settings; draw++) {
     const setting = drawSetting(random, choices);
     const command = typed(share, commandOf(setting));
     writeFileSync(currentFile(options.folder), command);
     const ours = ourAnswer(asker(requestOf(setting)));
+    if (isAssertion(ours)) continue;
     const theirs = loaded.plan(contextSettingsOf(setting));
     cases.push({ architecture: forEngine.architectureName, command, ours, theirs });
   }
   return cases;
 }
+
+/** An assertion of the engine would end its process, and with it the draws: those are tried one by one. */
+const isAssertion = (ours: Memory | Refusal): boolean =>
+  'refuses' in ours && ours.refuses.startsWith('GGML_ASSERT');
 
 /** As many as the engine takes. Recurrent state it allocates even where it only plans, so that it stays small here. */
 const MOST_SEQUENCES = { recurrent: 4, other: 256 };

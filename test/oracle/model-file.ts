@@ -271,6 +271,16 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     'attention.layer_norm_epsilon': float(architecture.norm.epsilon),
     'attention.clamp_kqv': float(8),
   }),
+  'kimi-linear': (spec) => ({
+    'attention.head_count_kv': spec.layers.map((blocks) => (hasKind(blocks, 'latent') ? 1 : 0)),
+    // The file leaves it out, and this is what the engine takes.
+    'attention.value_length': Math.floor(spec.architecture.hiddenSize / spec.block('latent')!.heads),
+    'kda.head_dim': spec.block('kda')!.headDim,
+    'ssm.conv_kernel': spec.block('kda')!.convKernel,
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    expert_shared_count: sharedCount(spec),
+    ...SIGMOID_SCALED,
+  }),
   'muse-glimmer': (spec) => ({
     logit_scale: float(0.25),
     final_logit_softcapping: float(20),
@@ -332,7 +342,10 @@ function clampLimits(spec: Spec): Metadata {
   };
 }
 
-const hasWindow = (blocks: readonly Block[]): boolean => blocks.some(({ kind }) => kind === 'sliding');
+const hasKind = (blocks: readonly Block[], wanted: Kind): boolean =>
+  blocks.some(({ kind }) => kind === wanted);
+
+const hasWindow = (blocks: readonly Block[]): boolean => hasKind(blocks, 'sliding');
 
 function layerNorms({ architecture }: Spec): Metadata {
   return {

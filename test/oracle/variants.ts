@@ -253,9 +253,9 @@ const REDRAWS: { readonly [K in Block['kind']]?: Redraw<K> } = {
   }),
   // The window of chunked layers is built into the engine.
   chunked: (_, block, { heads }) => ({ ...block, ...heads }),
-  latent: (random, block, { queryRank }) => ({
+  latent: (random, block, { queryRank, heads: { heads } }) => ({
     ...block,
-    heads: random.whole(1, 64),
+    heads,
     ...(block.queryRank && { queryRank }),
     kvRank: 64 * random.whole(1, 10),
     nopeDim: 32 * random.whole(1, 6),
@@ -274,6 +274,7 @@ const REDRAWS: { readonly [K in Block['kind']]?: Redraw<K> } = {
     const dim = random.pick([64, 128]);
     return { ...block, keyHeads, valueHeads: keyHeads * random.pick([1, 2, 4]), keyDim: dim, valueDim: dim };
   },
+  kda: (random, block, { heads: { heads } }) => ({ ...block, heads, headDim: random.pick([64, 128]) }),
   mamba1: (random, block, { hiddenSize }) => ({
     ...block,
     innerSize: 2 * hiddenSize,

@@ -184,7 +184,9 @@ const saying = (stack: readonly Steps[], turns: boolean) =>
       step.map((block) => ({
         ...block,
         ...(!turns && { rope: undefined }),
-        ...('valueDim' in block && 'headDim' in block && block.valueDim === block.headDim && { valueDim: undefined }),
+        ...('valueDim' in block &&
+          'headDim' in block &&
+          block.valueDim === block.headDim && { valueDim: undefined }),
       })),
     ),
   );

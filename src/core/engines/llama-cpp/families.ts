@@ -45,6 +45,10 @@ export interface Family {
   readonly layerEmbedding?: true;
   /** The loader makes the output before the embedding: a tied one is there twice, wherever it lies. */
   readonly tiesTwice?: true;
+  /** The last graph that buffers are reserved for has one sequence, however many there are: `sched_reserve`. */
+  readonly reservesForOne?: true;
+  /** The file does not say how wide values of the cache are: the engine divides the hidden size by the heads. */
+  readonly leavesOutValueDim?: true;
   /** Attention is never fused, whatever is asked. */
   readonly neverFlash?: true;
   /** Each layer ends with a factor of its own. */
@@ -66,8 +70,8 @@ export interface Family {
   readonly parallel?: true;
   /** Rope scaling whose factors are tensors of the file; `proportional` has them always, for layers without a window. */
   readonly ropeFactors?: 'llama3' | 'longrope' | 'proportional';
-  /** Rope only in layers with a window, or only in a stack of so many layers. */
-  readonly rope?: 'windows' | number;
+  /** Rope only in layers with a window, only in a stack of so many layers, or in none. */
+  readonly rope?: 'windows' | 'nowhere' | number;
   /** A gate on the output of attention: joint with the queries, a matrix as wide as them, or one row a head. */
   readonly outputGates?: readonly ('joint' | 'wide' | 'head')[];
   /** From so many layers on, queries and keys of each head are normed with weights of their own, which a spec cannot say. */
@@ -360,6 +364,17 @@ export const FAMILIES: Record<string, Family> = {
     squareQueries: true,
     head: 'own',
     experts: 'everywhere',
+  },
+  'kimi-linear': {
+    rope: 'nowhere',
+    reservesForOne: true,
+    leavesOutValueDim: true,
+    headsPerLayer: true,
+    plainQueries: () => true,
+    head: 'own',
+    experts: 'afterPlain',
+    sharedExpert: 'counted',
+    corrects: 'always',
   },
   'muse-glimmer': {
     rope: 'windows',

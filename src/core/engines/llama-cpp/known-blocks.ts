@@ -23,7 +23,8 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
   full: ATTENTION,
   sliding: [...ATTENTION, 'window'],
   chunked: [...ATTENTION, 'window'],
-  latent: ['heads', 'queryRank', 'kvRank', 'nopeDim', 'ropeDim', 'valueDim'],
+  latent: ['heads', 'queryRank', 'kvRank', 'nopeDim', 'ropeDim', 'valueDim', 'rope'],
+  kda: ['heads', 'headDim', 'convKernel'],
   indexer: ['heads', 'headDim', 'queryRank', 'chosenTokens'],
   gatedDeltaNet: ['keyHeads', 'valueHeads', 'keyDim', 'valueDim', 'convKernel'],
   mamba1: ['innerSize', 'stateDim', 'timeRank', 'convKernel', 'innerNorms'],
@@ -133,6 +134,7 @@ const STRANGE_BLOCKS: Readonly<
     plainQueries !== undefined &&
     plainQueries(stackOf(architecture).length, architecture.vocabSize - (architecture.paddingRows ?? 0)) !==
       (block.queryRank === undefined),
+  rope: (block, { rope }) => block.kind === 'latent' && block.rope === false && rope !== 'nowhere',
   'queryRank and chosenTokens, which are missing': (block) =>
     block.kind === 'indexer' && (block.queryRank === undefined || block.chosenTokens === undefined),
   // The matrix that turns keys is as wide as they are, and `ggml_gen_hadamard` makes powers of two.
@@ -159,6 +161,7 @@ const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, famil
   'feed-forwards one after the other': (architecture, { secondFfnNorm }) =>
     stackOf(architecture).some((steps) => steps.length > 2 !== (secondFfnNorm !== undefined)),
   'heads that differ from layer to layer': hasOtherHeads,
+  'heads of linear attention, which are not those of attention': hasOtherLinearHeads,
   'norm.placement': ({ norm }, { norms = 'pre' }) => (norm.placement ?? 'pre') !== norms,
   'rope.scaling longrope': ({ rope }, { ropeFactors }) =>
     rope?.scaling?.kind === 'longrope' && ropeFactors !== 'longrope',
@@ -222,6 +225,13 @@ function hasOtherHeads({ blocks }: Architecture, { varies = [] }: Family): boole
       (field) => !varies.includes(field) && differs(attentions.map((block) => block[field])),
     ) || differs(attentions.map(({ valueDim }) => valueDim))
   );
+}
+
+/** The engine takes the heads of linear attention, and their width where it says none, from attention: `n_head()`. */
+function hasOtherLinearHeads({ blocks }: Architecture): boolean {
+  const all = Object.values(blocks);
+  const attention = all.find((block) => block.kind === 'latent' || block.kind === 'full');
+  return all.some((block) => block.kind === 'kda' && attention?.heads !== block.heads);
 }
 
 /** `src/llama-hparams.cpp:set_swa_pattern`. */

@@ -33,7 +33,9 @@ const withoutWindow: Change = (block, { windows }) => {
 };
 
 const withoutRope: Change = (block, { rope }) =>
-  block.kind === 'full' && rope === 'windows' ? { ...block, rope: false } : block;
+  (block.kind === 'full' && rope === 'windows') || (block.kind === 'latent' && rope === 'nowhere')
+    ? { ...block, rope: false }
+    : block;
 
 const withQkNorm: Change = (block, { makesQkNorm }) =>
   makesQkNorm && (block.kind === 'full' || block.kind === 'sliding') ? { ...block, qkNorm: 'head' } : block;

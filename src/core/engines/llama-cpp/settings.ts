@@ -2,7 +2,7 @@ import { InputError } from '../../../errors.js';
 import type { Block } from '../../../schema/model.js';
 import { blockElements, type GgmlType, isQuantised } from '../../quant/ggml-types.js';
 import type { ResolvedRequest } from '../../request.js';
-import { FAMILIES } from './families.js';
+import { FAMILIES, type Family } from './families.js';
 import { OPTIONS, type OptionValues, readOptions } from './options.js';
 import type { PreparedModel } from './prepare.js';
 
@@ -73,7 +73,7 @@ export function settingsOf(request: ResolvedRequest, prepared: PreparedModel): S
     ubatch,
     ubatchTokens: padded(ubatch, sequences),
     outputRows: Math.min(ubatch, outputs),
-    flashAttention: options['flash-attn'] !== 'off' && !FAMILIES[prepared.architectureName]?.neverFlash,
+    flashAttention: options['flash-attn'] !== 'off' && !familyOf(prepared)?.neverFlash,
     kvTypeK: kvType(request.kvTypeK),
     kvTypeV: kvType(request.kvTypeV),
     swaFull: options['swa-full'] === true,
@@ -82,6 +82,8 @@ export function settingsOf(request: ResolvedRequest, prepared: PreparedModel): S
   refuse(settings, prepared);
   return settings;
 }
+
+const familyOf = ({ architectureName }: PreparedModel): Family | undefined => FAMILIES[architectureName];
 
 const kvType = (name: string): GgmlType => name.toUpperCase() as GgmlType;
 
@@ -99,7 +101,8 @@ function refuseSequences(sequences: number, outputs: number): void {
 }
 
 /** `src/llama-context.cpp:llama_init_from_model`, in the engine's words. */
-function refuse(settings: Settings, { caches, blocks }: PreparedModel): void {
+function refuse(settings: Settings, prepared: PreparedModel): void {
+  const { caches, blocks } = prepared;
   const { kvTypeK, kvTypeV, flashAttention } = settings;
   const latent = caches.some(({ part }) => part === 'latent');
   if (latent && kvTypeK !== kvTypeV) {
@@ -109,8 +112,10 @@ function refuse(settings: Settings, { caches, blocks }: PreparedModel): void {
   }
   if (isQuantised(kvTypeV) && !flashAttention)
     throw words('quantized V cache requires flash_attn to be enabled');
+  refuseOneSequence(settings, prepared);
   if (!flashAttention) return;
-  for (const head of blocks.map(headOf)) {
+  for (const block of blocks) {
+    const head = headOf(block, prepared);
     refuseBlocks('K', kvTypeK, head?.key);
     refuseBlocks('V', kvTypeV, head?.value);
   }
@@ -121,9 +126,19 @@ const lower = (type: GgmlType): string => type.toLowerCase();
 const words = (text: string): InputError =>
   new InputError('engine-refuses', { engine: 'llama.cpp', words: text });
 
+/** `src/llama-graph.cpp:build_attn_mha`: the tokens of the one sequence are divided by the separate caches. */
+function refuseOneSequence({ ubatch, streams }: Settings, prepared: PreparedModel): void {
+  if (familyOf(prepared)?.reservesForOne && ubatch % streams > 0)
+    throw words('GGML_ASSERT(ggml_can_repeat(b, a)) failed');
+}
+
 /** Elements of one head in the cache. */
-function headOf(block: Block): { key: number; value: number } | undefined {
-  if (block.kind === 'latent') return { key: block.kvRank + block.ropeDim, value: block.kvRank };
+function headOf(block: Block, prepared: PreparedModel): { key: number; value: number } | undefined {
+  if (block.kind === 'latent') {
+    const { hiddenSize } = prepared.model.architecture;
+    const value = familyOf(prepared)?.leavesOutValueDim ? Math.floor(hiddenSize / block.heads) : block.kvRank;
+    return { key: block.kvRank + block.ropeDim, value };
+  }
   return 'kvHeads' in block ? { key: block.headDim, value: block.headDim } : undefined;
 }
 

@@ -67,7 +67,15 @@ const NAMES: Record<string, string> = {
   'self_attn.indexer.k_proj': 'indexer.attn_k',
   'self_attn.indexer.k_norm': 'indexer.k_norm',
   'self_attn.indexer.weights_proj': 'indexer.proj',
-  'linear_attn.conv1d': 'ssm_conv1d',
+  'linear_attn.q_proj': 'attn_q',
+  'linear_attn.k_proj': 'attn_k',
+  'linear_attn.v_proj': 'attn_v',
+  'linear_attn.f_a_proj': 'ssm_f_a',
+  'linear_attn.f_b_proj': 'ssm_f_b',
+  'linear_attn.b_proj': 'ssm_beta',
+  'linear_attn.g_a_proj': 'ssm_g_a',
+  'linear_attn.g_b_proj': 'ssm_g_b',
+  'linear_attn.o_proj': 'attn_output',
   'linear_attn.norm': 'ssm_norm',
   'linear_attn.out_proj': 'ssm_out',
   'mamba.in_proj': 'ssm_in',
@@ -125,7 +133,10 @@ const RESHAPED: Record<string, (part: Part, surroundings: Surroundings) => Named
   'linear_attn.in_proj_qkvz.weight': splitDeltaNet,
   'linear_attn.in_proj_ba.weight': betaAlpha,
   'linear_attn.dt_bias': ({ shape }) => [{ name: 'ssm_dt.bias', ne: shape }],
-  'linear_attn.A_log': ({ shape }) => [{ name: 'ssm_a', ne: shape }],
+  'linear_attn.A_log': ({ shape }, { blocks }) => [
+    { name: 'ssm_a', ne: isKda(blocks) ? [1, ...shape] : shape },
+  ],
+  'linear_attn.conv1d.weight': convolutions,
   'mamba.dt_bias': ({ shape }) => [{ name: 'ssm_dt.bias', ne: shape }],
   'mamba.A_log': ({ shape }, around) => [{ name: 'ssm_a', ne: byHead(shape, around) }],
   'mamba.D': ({ shape }, around) => [{ name: 'ssm_d', ne: byHead(shape, around) }],
@@ -318,6 +329,18 @@ function splitDeltaNet(_: Part, surroundings: Surroundings): Named[] {
     { name: 'attn_qkv.weight', ne: [hiddenSize, 2 * keyHeads * keyDim + gate] },
     { name: 'attn_gate.weight', ne: [hiddenSize, gate] },
   ];
+}
+
+const isKda = (blocks: readonly Block[]): boolean => blocks.some(({ kind }) => kind === 'kda');
+
+/** `conversion/kimi_linear.py`: one kernel for queries, keys and values each. */
+function convolutions({ shape }: Part, { blocks }: Surroundings): Named[] {
+  const [channels = 0, kernel = 0] = shape;
+  if (!isKda(blocks)) return [{ name: 'ssm_conv1d.weight', ne: [kernel, channels] }];
+  return ['k', 'q', 'v'].map((which) => ({
+    name: `ssm_conv1d_${which}.weight`,
+    ne: [kernel, 1, channels / 3, 1],
+  }));
 }
 
 /** Qwen3.5 has the two halves of Qwen3-Next's matrix apart. */

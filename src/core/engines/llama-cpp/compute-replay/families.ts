@@ -108,6 +108,7 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   mimo2: { routing: { gating: 'sigmoid', normalised: true } },
   phimoe: { routing: { gating: 'softmax', normalised: true }, scales: ['queries'], residualFirst: true },
   dbrx: { routing: { gating: 'softmax', normalised: true }, layerNorms: true, clampsStates: true },
+  'kimi-linear': { routing: { gating: 'sigmoid', normalised: true, scaled: true }, expandsNorm: true },
   'muse-glimmer': { normsEmbedding: true, scales: ['logits'], softCaps: ['logits'] },
   arctic: { routing: { gating: 'softmax', normalised: true } },
   grok: {

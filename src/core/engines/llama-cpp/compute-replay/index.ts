@@ -1,4 +1,5 @@
 import type { Estimate } from '../../../estimate.js';
+import { FAMILIES } from '../families.js';
 import { isPipeline, PIPELINE_COPIES, type Placement } from '../placement.js';
 import type { PreparedModel } from '../prepare.js';
 import type { Settings } from '../settings.js';
@@ -30,7 +31,7 @@ export const canReplay = ({ architectureName }: PreparedModel): boolean =>
  *
  * `bytes` is what the engine's own planner says (`llama-fit-params`). `low` takes back what the planner counts and a
  * run never allocates: copies of a norm on every card of a pipeline but the first. `high` adds what CUDA keeps for
- * fused kernels; a card may also need less for them.
+ * fused kernels (a card may also need less for them), and a last graph of one sequence that a run allocates too.
  * Source: `src/llama-context.cpp:sched_reserve` and the functions that the files of this folder name.
  *
  * @returns bytes of each card in order, and of the host
@@ -45,15 +46,28 @@ export function computeByReplay(
   const values = productValues(dimensionsOf(model, settings));
   const planned = replay(programs.planned, values);
   const fused = programs.fused ? replay(programs.fused, values) : planned;
+  const forOne = reservesForOne(model) ? replay(programs.planned, valuesForOne(model, settings)) : planned;
   const uncounted = isPipeline(placement) ? normCopies(model, settings) : 0;
   const host = placement.cards.length;
   const estimates = planned.map((bytes, device): Estimate => {
     const isLaterCard = device > 0 && device < host && bytes > 0;
     const run = isLaterCard ? bytes - uncounted : bytes;
-    return { bytes, low: Math.min(run, fused[device]!), high: Math.max(bytes, fused[device]!) };
+    return {
+      bytes,
+      low: Math.min(run, fused[device]!),
+      high: Math.max(bytes, fused[device]!, forOne[device]!),
+    };
   });
   return { cards: estimates.slice(0, host), host: estimates[host]! };
 }
+
+const reservesForOne = ({ architectureName }: PreparedModel): boolean =>
+  FAMILIES[architectureName]?.reservesForOne === true;
+
+const valuesForOne = (model: PreparedModel, settings: Settings): Float64Array =>
+  productValues(
+    dimensionsOf(model, { ...settings, sequences: 1, streams: 1, ubatchTokens: settings.ubatch }),
+  );
 
 function programsFor(model: PreparedModel, settings: Settings, placement: Placement): CompiledPrograms {
   const key = programKey(model, settings, placement);

@@ -6,6 +6,7 @@ import { EMBEDDING } from '../placement.js';
 import { attention } from './blocks/attention.js';
 import { dense, denseAndMoe, moe } from './blocks/feed-forward.js';
 import { gatedDeltaNet } from './blocks/gated-delta-net.js';
+import { kda } from './blocks/kda.js';
 import { latent } from './blocks/latent.js';
 import { joinLayerInput, layerInputs } from './blocks/layer-embedding.js';
 import { mamba1 } from './blocks/mamba1.js';
@@ -31,6 +32,7 @@ const BUILDERS: { [K in Block['kind']]?: Builder<K> } = {
   chunked: attention,
   latent,
   gatedDeltaNet,
+  kda,
   mamba1,
   mamba2,
   dense,

@@ -25,7 +25,7 @@ export function latent(
   if (indexer && compressedQueries)
     build.chosenCells = chosenCells(build, indexer, { cur, compressed: compressedQueries }, layer);
   const joint = mulMat(weight(build, 'attn_kv_a_mqa.weight', layer), cur);
-  const positions = rope(headColumns(joint, ropeDim, 1), build.positions());
+  const positions = positioned(build, block, headColumns(joint, ropeDim, 1));
   const compressed = norm(build, columns(joint, kvRank), 'attn_kv_a_norm.weight', layer);
   const values = reshape(compressed, [kvRank, 1, tokens]);
   const keys = concat(values, positions);
@@ -57,8 +57,11 @@ function absorbedQueries(build: Build, block: Latent, cur: Tensor, layer: number
   );
   const plain = permute(columns(q, nopeDim));
   const absorbed = permute(mulMat(weight(build, 'attn_k_b.weight', layer), plain));
-  return concat(absorbed, rope(columns(q, ropeDim), build.positions()));
+  return concat(absorbed, positioned(build, block, columns(q, ropeDim)));
 }
+
+const positioned = (build: Build, block: Latent, a: Tensor): Tensor =>
+  block.rope === false ? a : rope(a, build.positions());
 
 /** What queries come from where they have a low rank. */
 function queryLatent(build: Build, { queryRank }: Latent, cur: Tensor, layer: number): Tensor | undefined {
