@@ -49,6 +49,7 @@ const INSIDE = new Set([
   ...weights('indexer.attn_q_b', 'indexer.attn_k', 'indexer.proj'),
   ...both('indexer.k_norm'),
   ...weights('ssm_ba', 'ssm_alpha', 'ssm_beta', 'ssm_in', 'ssm_norm', 'ssm_out'),
+  ...weights('ssm_conv1d_q', 'ssm_conv1d_k', 'ssm_conv1d_v', 'ssm_f_a', 'ssm_f_b', 'ssm_g_a', 'ssm_g_b'),
   ...weights('ssm_x', 'ssm_dt_norm', 'ssm_b_norm', 'ssm_c_norm'),
   ...both('ssm_conv1d', 'ssm_dt'),
   'ssm_a',

@@ -23,6 +23,7 @@ interface Place extends Reading {
 /** A mixer by the tensor that only it has. The order matters: the first that is there decides. */
 const MIXERS: readonly (readonly [string, (place: Place) => Mixer])[] = [
   ['attn_kv_a_mqa.weight', latent],
+  ['ssm_f_a.weight', kda],
   ['ssm_ba.weight', gatedDeltaNet],
   ['ssm_beta.weight', gatedDeltaNet],
   ['ssm_x.weight', mamba1],
@@ -135,7 +136,7 @@ function queryNorm(place: Place, heads: number, headDim: number): 'head' | 'widt
 }
 
 function latent(place: Place): Mixer {
-  const { metadata, tensors } = place;
+  const { metadata, tensors, family, layer } = place;
   const { heads } = headsOf(place);
   // Files from before the split of this matrix keep a cache of full heads in llama.cpp.
   if (!tensors.has('attn_k_b.weight'))
@@ -152,6 +153,7 @@ function latent(place: Place): Mixer {
     nopeDim: keyDim - ropeDim,
     ropeDim,
     valueDim: metadata.count('attention.value_length_mla'),
+    ...((family.rotates?.(layer, metadata) ?? true) ? {} : { rope: false }),
   };
 }
 
@@ -186,6 +188,18 @@ function gatedDeltaNet({ metadata }: Place): Mixer {
     valueHeads,
     keyDim: metadata.count('ssm.state_size'),
     valueDim: share(metadata, valueHeads),
+    convKernel: metadata.count('ssm.conv_kernel'),
+  };
+}
+
+/** `src/llama-hparams.cpp:n_embd_s`: heads of the attention, in a width of their own. */
+function kda({ metadata, layer, layerCount }: Place): Mixer {
+  const heads = metadata.perLayer('attention.head_count', layerCount)?.[layer];
+  if (!heads) throw metadata.fault('attention.head_count', `gives layer ${layer} no heads`);
+  return {
+    kind: 'kda',
+    heads,
+    headDim: metadata.count('kda.head_dim'),
     convKernel: metadata.count('ssm.conv_kernel'),
   };
 }

@@ -28,7 +28,8 @@ export function ropeOf(reading: Reading, { table, factor, mixers }: RopeFacts): 
   const { metadata } = reading;
   const turned = mixers.filter(isAttention).filter(({ rope }) => rope !== false);
   const attention = turned.find(({ kind }) => kind === 'full') ?? turned[0];
-  if (!attention && !mixers.some(({ kind }) => kind === 'latent')) return undefined;
+  if (!attention && !mixers.some((mixer) => mixer.kind === 'latent' && mixer.rope !== false))
+    return undefined;
   const dim = metadata.optionalCount('rope.dimension_count');
   const isPart = attention && dim !== undefined && dim !== attention.headDim;
   const scaling = table === 'llama3' ? tableScaling(factor) : scalingOf(reading, table);

@@ -13,6 +13,7 @@ const NAMES: Partial<Record<Block['kind'], string>> = {
   chunked: 'local',
   latent: 'attention',
   gatedDeltaNet: 'linear',
+  kda: 'linear',
   mamba1: 'mamba',
   mamba2: 'mamba',
 };
