@@ -310,6 +310,7 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     ...nextnLayers(spec, true),
   }),
   gemma4,
+  'minimax-01': () => ({ residual_scale: float(3.56) }),
   'minimax-m2': () => ({ expert_gating_func: SIGMOID }),
   nemotron_h: nemotronH,
   nemotron_h_moe: nemotronH,

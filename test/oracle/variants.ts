@@ -275,6 +275,7 @@ const REDRAWS: { readonly [K in Block['kind']]?: Redraw<K> } = {
     return { ...block, keyHeads, valueHeads: keyHeads * random.pick([1, 2, 4]), keyDim: dim, valueDim: dim };
   },
   kda: (random, block, { heads: { heads } }) => ({ ...block, heads, headDim: random.pick([64, 128]) }),
+  lightning: (_, block, { heads: { heads, headDim } }) => ({ ...block, heads, headDim }),
   mamba1: (random, block, { hiddenSize }) => ({
     ...block,
     innerSize: 2 * hiddenSize,

@@ -80,6 +80,8 @@ export interface Family {
   readonly oneWidth?: true;
   /** Mamba's inner width is twice the hidden size, and its step, B and C are normed. */
   readonly innerTwice?: true;
+  /** Of every n layers the last has attention, the others are linear; absent: the file says which. */
+  readonly attentionEvery?: number;
   /** There are as many key-value heads as heads. */
   readonly squareKeys?: true;
   /** Values may be narrower or wider than keys. */
@@ -246,6 +248,7 @@ export const FAMILIES: Record<string, Family> = {
   baichuan: { rope: 32, squareQueries: true, head: 'own' },
   chatglm: { fused: ['qkv', 'gateUp'], squareQueries: true },
   qwen: { fused: ['qkv'], squareQueries: true, squareKeys: true, head: 'own' },
+  'minimax-01': { attentionEvery: 8, reservesForOne: true, experts: 'everywhere' },
   'minimax-m2': { qkNorm: 'width', experts: 'everywhere', corrects: true },
   deci: {
     biases: ['attentionOutput', 'feedForward'],

@@ -25,6 +25,7 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
   chunked: [...ATTENTION, 'window'],
   latent: ['heads', 'queryRank', 'kvRank', 'nopeDim', 'ropeDim', 'valueDim', 'rope'],
   kda: ['heads', 'headDim', 'convKernel'],
+  lightning: ['heads', 'headDim'],
   indexer: ['heads', 'headDim', 'queryRank', 'chosenTokens'],
   gatedDeltaNet: ['keyHeads', 'valueHeads', 'keyDim', 'valueDim', 'convKernel'],
   mamba1: ['innerSize', 'stateDim', 'timeRank', 'convKernel', 'innerNorms'],
@@ -195,6 +196,7 @@ const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, famil
     !placesIndexers(stackOf(architecture), indexers),
   'norms of queries and keys': (architecture, { normsFrom = Number.POSITIVE_INFINITY }) =>
     stackOf(architecture).length >= normsFrom,
+  'an order of linear attention of its own': hasOtherLinear,
   'an order of windows of its own': hasOtherWindows,
   'layers without experts': (architecture, { experts }) =>
     experts !== undefined && !placesExperts(architecture, experts),
@@ -227,11 +229,31 @@ function hasOtherHeads({ blocks }: Architecture, { varies = [] }: Family): boole
   );
 }
 
+type Heads = Pick<Extract<Block, { kind: 'full' }>, 'heads' | 'headDim'>;
+
 /** The engine takes the heads of linear attention, and their width where it says none, from attention: `n_head()`. */
 function hasOtherLinearHeads({ blocks }: Architecture): boolean {
   const all = Object.values(blocks);
   const attention = all.find((block) => block.kind === 'latent' || block.kind === 'full');
-  return all.some((block) => block.kind === 'kda' && attention?.heads !== block.heads);
+  return all.some(
+    (block) =>
+      (block.kind === 'kda' && block.heads !== attention?.heads) ||
+      (block.kind === 'lightning' && !(attention?.kind === 'full' && sameHeads(block, attention))),
+  );
+}
+
+const sameHeads = (one: Heads, other: Heads): boolean =>
+  one.heads === other.heads && one.headDim === other.headDim;
+
+/** Whether linear attention stands where the loader does not look for it. */
+function hasOtherLinear(architecture: Architecture, { attentionEvery }: Family): boolean {
+  const isLinear = stackOf(architecture).map((steps) =>
+    steps.flat().some(({ kind }) => kind === 'lightning'),
+  );
+  return (
+    attentionEvery !== undefined &&
+    isLinear.some((linear, layer) => linear === ((layer + 1) % attentionEvery === 0))
+  );
 }
 
 /** `src/llama-hparams.cpp:set_swa_pattern`. */

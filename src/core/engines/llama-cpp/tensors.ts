@@ -67,17 +67,6 @@ const NAMES: Record<string, string> = {
   'self_attn.indexer.k_proj': 'indexer.attn_k',
   'self_attn.indexer.k_norm': 'indexer.k_norm',
   'self_attn.indexer.weights_proj': 'indexer.proj',
-  'linear_attn.q_proj': 'attn_q',
-  'linear_attn.k_proj': 'attn_k',
-  'linear_attn.v_proj': 'attn_v',
-  'linear_attn.f_a_proj': 'ssm_f_a',
-  'linear_attn.f_b_proj': 'ssm_f_b',
-  'linear_attn.b_proj': 'ssm_beta',
-  'linear_attn.g_a_proj': 'ssm_g_a',
-  'linear_attn.g_b_proj': 'ssm_g_b',
-  'linear_attn.o_proj': 'attn_output',
-  'linear_attn.norm': 'ssm_norm',
-  'linear_attn.out_proj': 'ssm_out',
   'mamba.in_proj': 'ssm_in',
   'mamba.conv1d': 'ssm_conv1d',
   'mamba.x_proj': 'ssm_x',
@@ -105,6 +94,29 @@ const NAMES: Record<string, string> = {
   'nextn.embed_tokens': 'nextn.embed_tokens',
   'nextn.shared_head_norm': 'nextn.shared_head_norm',
   'nextn.shared_head_head': 'nextn.shared_head_head',
+};
+
+/** Names that depend on the kind of linear attention. */
+const LINEAR_NAMES: { readonly [K in Block['kind']]?: Readonly<Record<string, string>> } = {
+  gatedDeltaNet: { 'linear_attn.norm': 'ssm_norm', 'linear_attn.out_proj': 'ssm_out' },
+  kda: {
+    'linear_attn.q_proj': 'attn_q',
+    'linear_attn.k_proj': 'attn_k',
+    'linear_attn.v_proj': 'attn_v',
+    'linear_attn.f_a_proj': 'ssm_f_a',
+    'linear_attn.f_b_proj': 'ssm_f_b',
+    'linear_attn.b_proj': 'ssm_beta',
+    'linear_attn.g_a_proj': 'ssm_g_a',
+    'linear_attn.g_b_proj': 'ssm_g_b',
+    'linear_attn.norm': 'ssm_norm',
+    'linear_attn.o_proj': 'attn_output',
+  },
+  lightning: {
+    'linear_attn.qkv_proj': 'attn_qkv',
+    'linear_attn.output_gate': 'attn_gate',
+    'linear_attn.norm': 'attn_norm_2',
+    'linear_attn.out_proj': 'attn_output',
+  },
 };
 
 /** Tensors outside of the stack that do not lie with the output, by their neutral name. */
@@ -268,7 +280,7 @@ function namesOf(part: Part, surroundings: Surroundings): Named[] {
   if (reshaped) return reshaped(part, surroundings);
   const dot = part.name.lastIndexOf('.');
   const base = part.name.slice(0, dot);
-  const name = familyName(base, part, surroundings.family) ?? NAMES[base];
+  const name = familyName(base, part, surroundings.family) ?? linearName(base, surroundings) ?? NAMES[base];
   if (!name) throw new InputError('not-understood', { field: `tensor ${part.name}`, engine: 'llama.cpp' });
   return [{ name: name + part.name.slice(dot), ne: ggmlShape(part, surroundings.architecture) }];
 }
@@ -283,6 +295,9 @@ function familyName(base: string, { role }: Part, family: Family): string | unde
     'nextn.shared_head_norm': mtpNorm,
   }[base];
 }
+
+const linearName = (base: string, { blocks }: Surroundings): string | undefined =>
+  blocks.map(({ kind }) => LINEAR_NAMES[kind]?.[base]).find((name) => name !== undefined);
 
 /** Fastest dimension first; experts become the last one; rows that no token uses are dropped. */
 function ggmlShape(part: Part, { paddingRows = 0 }: Architecture): number[] {

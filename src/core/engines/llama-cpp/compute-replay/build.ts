@@ -11,6 +11,8 @@ import { findWeight, type Weight, type Weights } from './weights.js';
 /** Dimensions that differ from request to request: variables of a program, or numbers. */
 export interface Dimensions {
   readonly sequenceTokens: Size;
+  /** Tokens of a sequence again, where each looks at each. */
+  readonly seenTokens: Size;
   readonly sequences: Size;
   readonly rows: Size;
   readonly cells: Size;
@@ -56,6 +58,14 @@ export interface IndexerInputs extends Pick<CacheInputs, 'keyIndices' | 'mask'> 
   readonly turn: Tensor;
 }
 
+/** How much is left of what was before, by head: `src/models/minimax-01.cpp:llm_graph_input_la`. */
+export interface DecayInputs {
+  readonly slopes: Tensor;
+  readonly ofQueries: Tensor;
+  readonly ofKeys: Tensor;
+  readonly ofPairs: Tensor;
+}
+
 interface Sizes extends Dimensions {
   readonly tokens: Size;
   /** Separate caches, and the tokens of one. */
@@ -72,6 +82,7 @@ export interface Build extends Structure {
   readonly outputIds: () => Tensor;
   readonly cacheInputs: (windowed: boolean) => CacheInputs;
   readonly indexerInputs: () => IndexerInputs;
+  readonly decayInputs: () => DecayInputs;
   /** Cells that the last indexer chose. */
   chosenCells: Tensor | undefined;
   /** Rows of recurrent state that the sequences read, and those that only move. */
@@ -96,6 +107,7 @@ export function newBuild(structure: Structure): Build {
     positionScale: once(() => input('inp_attn_scale', 'F32', [1, 1, tokens])),
     outputIds: once(() => input('out_ids', 'I32', [rows])),
     cacheInputs: (inWindow) => (inWindow ? windowed() : full()),
+    decayInputs: once(() => decayInputs(structure, sizes)),
     indexerInputs: once(() => indexerInputs(structure, sizes)),
     chosenCells: undefined,
     stateIds: once(() => stateIds(sequences)),
@@ -223,6 +235,18 @@ function indexerInputs({ architecture }: Structure, sizes: Sizes): IndexerInputs
     keyIndices: input('attn_inp_k_idxs', 'I64', [tokens]),
     mask: input('attn_inp_kq_mask', 'F16', [cells, streamTokens, 1, streams]),
     turn: input('attn_inp_rot', 'F32', [size, size]),
+  };
+}
+
+function decayInputs({ architecture }: Structure, sizes: Sizes): DecayInputs {
+  const { sequenceTokens, seenTokens, sequences } = sizes;
+  const lightning = Object.values(architecture.blocks).find((block) => block.kind === 'lightning');
+  const heads = lightning?.heads ?? 0;
+  return {
+    slopes: input('slopes', 'F32', [heads]),
+    ofQueries: input('q_decay_exp', 'F32', [1, heads, sequenceTokens, sequences]),
+    ofKeys: input('k_decay_exp', 'F32', [1, heads, seenTokens, sequences]),
+    ofPairs: input('diag_decay_exp', 'F32', [seenTokens, sequenceTokens, heads, sequences]),
   };
 }
 

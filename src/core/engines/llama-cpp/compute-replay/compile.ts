@@ -85,6 +85,7 @@ export function dimensionsOf(
   }
   return {
     sequenceTokens: ubatchTokens / sequences,
+    seenTokens: ubatchTokens / sequences,
     sequences,
     rows: outputRows,
     cells: contextPerSequence,

@@ -45,6 +45,8 @@ export interface GraphFamily {
   readonly positionsPerToken?: 4;
   /** The feed-forward is added to the residual, not the other way round; `always`: attention too. */
   readonly residualFirst?: true | 'always';
+  /** What blocks make joins their normed input, scaled, not the hidden state. */
+  readonly keepsNormed?: true;
   /** The norm before the mixer enters the graph on its own. */
   readonly expandsNorm?: true;
 }
@@ -148,6 +150,7 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   baichuan: {},
   chatglm: {},
   qwen: {},
+  'minimax-01': { routing: { gating: 'softmax', normalised: true }, keepsNormed: true },
   'minimax-m2': { routing: { gating: 'sigmoid', normalised: true } },
   deci: {},
   jamba: { routing: { gating: 'softmax' }, residualFirst: 'always' },

@@ -9,6 +9,7 @@ import { gatedDeltaNet } from './blocks/gated-delta-net.js';
 import { kda } from './blocks/kda.js';
 import { latent } from './blocks/latent.js';
 import { joinLayerInput, layerInputs } from './blocks/layer-embedding.js';
+import { lightning } from './blocks/lightning.js';
 import { mamba1 } from './blocks/mamba1.js';
 import { mamba2 } from './blocks/mamba2.js';
 import { type Build, newBuild, norm, put, type Structure, weight } from './build.js';
@@ -33,6 +34,7 @@ const BUILDERS: { [K in Block['kind']]?: Builder<K> } = {
   latent,
   gatedDeltaNet,
   kda,
+  lightning,
   mamba1,
   mamba2,
   dense,
@@ -126,7 +128,7 @@ function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast 
     const out = buildBlock(build, feedForward, choose(normed), layer);
     return add(add(out, choose(hidden)), mixed);
   }
-  const residual = choose(hidden);
+  const residual = residualOf(build, choose(family.keepsNormed ? normed : hidden));
   const attended = behind(build, mixed, `${postNorms[0]}.weight`, layer);
   const middle = family.residualFirst === 'always' ? add(residual, attended) : add(attended, residual);
   if (experts && steps.length > 2) {
@@ -136,12 +138,22 @@ function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast 
     );
     return add(moe(build, experts, norm(build, residual, 'ffn_norm_exps.weight', layer), layer), plain);
   }
-  const fed = experts
-    ? denseAndMoe(build, experts, middle, layer)
-    : buildBlock(build, feedForward, normBefore(build, middle, `${ffnNorm}.weight`, layer), layer);
-  const out = behind(build, fed, `${postNorms[1]}.weight`, layer);
-  return family.residualFirst ? add(middle, out) : add(out, middle);
+  if (experts) return joined(build, denseAndMoe(build, experts, middle, layer), middle, layer);
+  const before = normBefore(build, middle, `${ffnNorm}.weight`, layer);
+  const fed = buildBlock(build, feedForward, before, layer);
+  return joined(build, fed, family.keepsNormed ? before : middle, layer);
 }
+
+/** The end of a layer: what its feed-forward made joins what was before. */
+function joined(build: Build, fed: Tensor, before: Tensor, layer: number): Tensor {
+  const out = behind(build, fed, `${build.postNorms[1]}.weight`, layer);
+  const residual = residualOf(build, before);
+  return build.family.residualFirst ? add(residual, out) : add(out, residual);
+}
+
+/** What a block's output joins. */
+const residualOf = ({ family }: Build, before: Tensor): Tensor =>
+  family.keepsNormed ? scale(before) : before;
 
 const normBefore = (build: Build, a: Tensor, name: string, layer: number): Tensor =>
   build.architecture.norm.placement === 'post' ? a : norm(build, a, name, layer);

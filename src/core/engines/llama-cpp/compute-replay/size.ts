@@ -1,8 +1,12 @@
 /**
- * What a size depends on beyond the model: tokens of one sequence in the graph, sequences, rows of logits, cells
- * of one stream of the cache and of the cache of windows, cells that an indexer chooses.
+ * What a size depends on beyond the model: tokens of one sequence in the graph, the same once more as those that each
+ * of them looks at, sequences, rows of logits, cells of one stream of the cache and of the cache of windows, cells
+ * that an indexer chooses.
  */
-export const VARIABLES = ['sequenceTokens', 'sequences', 'rows', 'cells', 'windowCells', 'chosen'] as const;
+export const VARIABLES = [
+  ...(['sequenceTokens', 'seenTokens', 'sequences', 'rows'] as const),
+  ...(['cells', 'windowCells', 'chosen'] as const),
+] as const;
 
 export type Variable = (typeof VARIABLES)[number];
 

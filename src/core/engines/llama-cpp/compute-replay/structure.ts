@@ -11,6 +11,7 @@ import { variable } from './size.js';
 /** Every dimension open. A single sequence is a number: then more shapes are the same. */
 export const openDimensions = ({ sequences }: Settings): Dimensions => ({
   sequenceTokens: variable('sequenceTokens'),
+  seenTokens: variable('seenTokens'),
   sequences: sequences === 1 ? 1 : variable('sequences'),
   rows: variable('rows'),
   cells: variable('cells'),
