@@ -144,6 +144,7 @@ export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
   'exaone-moe': { skipsMtp: true, ...onlyWindowsTurn(sliding({ every: 4 })) },
   internlm2: {},
   baichuan: { rotates: (_, metadata) => metadata.count('block_count') === BAICHUAN_TURNS },
+  'minimax-01': {},
   'minimax-m2': {},
   granite: {
     rotates: saysRotation,

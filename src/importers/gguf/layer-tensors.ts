@@ -33,6 +33,7 @@ const OUTSIDE = new Set(
 /** Names inside a layer that the readers of blocks take in. What else a layer holds is not understood. */
 const INSIDE = new Set([
   ...both('attn_norm', 'ffn_norm'),
+  'attn_norm_2.weight',
   ...weights(
     'post_attention_norm',
     'post_ffw_norm',

@@ -28,6 +28,7 @@ const MIXERS: readonly (readonly [string, (place: Place) => Mixer])[] = [
   ['ssm_beta.weight', gatedDeltaNet],
   ['ssm_x.weight', mamba1],
   ['ssm_in.weight', mamba2],
+  ['attn_norm_2.weight', lightning],
   ['attn_q.weight', attention],
   ['attn_qkv.weight', attention],
 ];
@@ -202,6 +203,11 @@ function kda({ metadata, layer, layerCount }: Place): Mixer {
     headDim: metadata.count('kda.head_dim'),
     convKernel: metadata.count('ssm.conv_kernel'),
   };
+}
+
+function lightning(place: Place): Mixer {
+  const { heads } = headsOf(place);
+  return { kind: 'lightning', heads, headDim: headDimsOf(place, heads, false).headDim };
 }
 
 function mamba1({ metadata, tensors }: Place): Mixer {

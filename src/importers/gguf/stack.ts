@@ -14,6 +14,7 @@ const NAMES: Partial<Record<Block['kind'], string>> = {
   latent: 'attention',
   gatedDeltaNet: 'linear',
   kda: 'linear',
+  lightning: 'linear',
   mamba1: 'mamba',
   mamba2: 'mamba',
 };
