@@ -16,7 +16,7 @@ import {
   view,
 } from '../ops.js';
 import { stridesOf, type Tensor, tensor } from '../tensor.js';
-import { cache, storeRows } from './attention.js';
+import { cache, storeRows } from './caches.js';
 
 type Indexer = Extract<Block, { kind: 'indexer' }>;
 

@@ -2,7 +2,8 @@ import type { Block } from '../../../../../schema/model.js';
 import { type Build, norm, put, weight } from '../build.js';
 import { columns, concat, headColumns, mulMat, permute, reshape, rope, view } from '../ops.js';
 import { stridesOf, type Tensor } from '../tensor.js';
-import { cache, mixHeads, storeRows } from './attention.js';
+import { mixHeads } from './attention.js';
+import { cache, storeRows } from './caches.js';
 import { chosenCells, maskOfChosen } from './indexer.js';
 
 type Latent = Extract<Block, { kind: 'latent' }>;
