@@ -78,6 +78,8 @@ const indexer = z.strictObject({
   queryRank: count.optional(),
   /** Tokens that attention reads at most. */
   chosenTokens: count.optional(),
+  /** It chooses blocks of so many neighbouring tokens; absent where it chooses single ones. */
+  blockTokens: count.optional(),
   /** `norms`: normed queries and keys and no weights of the heads (MiniMax-M3). */
   form: z.literal('norms').optional(),
   /** One entry for so many tokens, made by a compressor of its own. */

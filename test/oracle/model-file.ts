@@ -312,6 +312,19 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
   gemma4,
   'minimax-01': () => ({ residual_scale: float(3.56) }),
   'minimax-m2': () => ({ expert_gating_func: SIGMOID }),
+  'minimax-m3': (spec) => {
+    const { heads, headDim, chosenTokens = 0, blockTokens = 1 } = spec.block('indexer')!;
+    return {
+      leading_dense_block_count: firstLayerWith(spec, 'moe'),
+      expert_shared_count: sharedCount(spec),
+      ...SIGMOID_SCALED,
+      'attention.indexer.head_count': heads,
+      'attention.indexer.key_length': headDim,
+      'attention.indexer.top_k': chosenTokens / blockTokens,
+      'attention.indexer.block_size': blockTokens,
+      'attention.indexer.local_blocks': 1,
+    };
+  },
   nemotron_h: nemotronH,
   nemotron_h_moe: nemotronH,
   deci: (spec) => ({

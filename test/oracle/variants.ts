@@ -262,13 +262,17 @@ const REDRAWS: { readonly [K in Block['kind']]?: Redraw<K> } = {
     ropeDim: random.pick([32, 64]),
     valueDim: 32 * random.whole(1, 6),
   }),
-  indexer: (random, block, { queryRank }) => ({
-    ...block,
-    ...(block.queryRank && { queryRank }),
-    heads: random.whole(1, 64),
-    headDim: random.pick([64, 128]),
-    chosenTokens: random.scaled(1, 8192),
-  }),
+  indexer: (random, block, { queryRank, heads: { kvHeads, headDim } }) => {
+    const { blockTokens } = block;
+    return {
+      ...block,
+      ...(block.queryRank && { queryRank }),
+      ...(blockTokens
+        ? { heads: kvHeads, headDim }
+        : { heads: random.whole(1, 64), headDim: random.pick([64, 128]) }),
+      chosenTokens: blockTokens ? blockTokens * random.whole(1, 64) : random.scaled(1, 8192),
+    };
+  },
   gatedDeltaNet: (random, block) => {
     const keyHeads = random.whole(1, 16);
     const dim = random.pick([64, 128]);

@@ -48,7 +48,10 @@ const CATEGORIES: readonly (readonly [string, Category])[] = [
 ];
 
 /** Names that stay as they are: `llama-quant.cpp:tensor_allows_quantization`, for the tensors that planned models have. */
-const KEPT = ['_norm.weight', 'ffn_gate_inp.weight', 'per_layer_model_proj', 'ssm_conv1d'];
+const KEPT = [
+  ...['_norm.weight', 'ffn_gate_inp.weight', 'per_layer_model_proj', 'ssm_conv1d'],
+  ...['indexer.k_proj.weight', 'indexer.q_proj.weight'],
+];
 
 /** Where a row is no whole number of blocks: `llama-quant.cpp:tensor_type_fallback`. */
 const FALLBACKS: Partial<Record<GgmlType, GgmlType>> = {

@@ -27,8 +27,11 @@ export interface Family {
   readonly keepsMtp?: true | readonly string[];
   /** Tensors of those layers that are loaded nonetheless: the loader does not skip them. */
   readonly loadsOfMtp?: readonly string[];
-  /** All layers have an indexer, or the first and some others; absent: none. */
-  readonly indexers?: 'everywhere' | 'shared';
+  /**
+   * All layers have an indexer that chooses tokens, or the first and some others; or layers with experts have one that
+   * chooses blocks of them and keeps values that nobody reads. Absent: none.
+   */
+  readonly indexers?: 'everywhere' | 'shared' | 'ofBlocks';
   /** Queries come without a low rank in a stack of so many layers and a vocabulary of such a size, and only there. */
   readonly plainQueries?: (layers: number, vocabSize: number) => boolean;
   /** The file says key-value heads layer by layer, so that a layer without attention has none. */
@@ -250,6 +253,14 @@ export const FAMILIES: Record<string, Family> = {
   qwen: { fused: ['qkv'], squareQueries: true, squareKeys: true, head: 'own' },
   'minimax-01': { attentionEvery: 8, reservesForOne: true, experts: 'everywhere' },
   'minimax-m2': { qkNorm: 'width', experts: 'everywhere', corrects: true },
+  'minimax-m3': {
+    qkNorm: 'head',
+    indexers: 'ofBlocks',
+    head: 'own',
+    experts: 'afterPlain',
+    sharedExpert: 'counted',
+    corrects: 'always',
+  },
   deci: {
     biases: ['attentionOutput', 'feedForward'],
     headsPerLayer: true,

@@ -26,7 +26,7 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
   latent: ['heads', 'queryRank', 'kvRank', 'nopeDim', 'ropeDim', 'valueDim', 'rope'],
   kda: ['heads', 'headDim', 'convKernel'],
   lightning: ['heads', 'headDim'],
-  indexer: ['heads', 'headDim', 'queryRank', 'chosenTokens'],
+  indexer: ['heads', 'headDim', 'queryRank', 'chosenTokens', 'blockTokens', 'form'],
   gatedDeltaNet: ['keyHeads', 'valueHeads', 'keyDim', 'valueDim', 'convKernel'],
   mamba1: ['innerSize', 'stateDim', 'timeRank', 'convKernel', 'innerNorms'],
   mamba2: ['heads', 'headDim', 'stateDim', 'groups', 'convKernel'],
@@ -136,14 +136,26 @@ const STRANGE_BLOCKS: Readonly<
     plainQueries(stackOf(architecture).length, architecture.vocabSize - (architecture.paddingRows ?? 0)) !==
       (block.queryRank === undefined),
   rope: (block, { rope }) => block.kind === 'latent' && block.rope === false && rope !== 'nowhere',
-  'queryRank and chosenTokens, which are missing': (block) =>
-    block.kind === 'indexer' && (block.queryRank === undefined || block.chosenTokens === undefined),
+  'queryRank and chosenTokens, which are missing': (block, { indexers }) =>
+    block.kind === 'indexer' &&
+    (block.chosenTokens === undefined || (block.queryRank === undefined) !== (indexers === 'ofBlocks')),
+  'form and blockTokens': (block, { indexers }) =>
+    block.kind === 'indexer' &&
+    [block.form, block.blockTokens].some((said) => (said !== undefined) !== (indexers === 'ofBlocks')),
+  'chosenTokens, which are no whole blocks': (block) =>
+    block.kind === 'indexer' && (block.chosenTokens ?? 0) % (block.blockTokens ?? 1) > 0,
   // The matrix that turns keys is as wide as they are, and `ggml_gen_hadamard` makes powers of two.
-  'headDim, which is no power of two': (block) =>
-    block.kind === 'indexer' && (block.headDim < 64 || !Number.isInteger(Math.log2(block.headDim))),
+  'headDim, which is no power of two': (block, { indexers }) =>
+    block.kind === 'indexer' &&
+    indexers !== 'ofBlocks' &&
+    (block.headDim < 64 || !Number.isInteger(Math.log2(block.headDim))),
   'queryRank, which is not that of the attention': (block, _, { blocks }) =>
     block.kind === 'indexer' &&
     Object.values(blocks).some((other) => other.kind === 'latent' && other.queryRank !== block.queryRank),
+  'heads, which are not the key-value heads of the attention': (block, { indexers }, { blocks }) =>
+    block.kind === 'indexer' &&
+    indexers === 'ofBlocks' &&
+    Object.values(blocks).some((other) => other.kind === 'full' && other.kvHeads !== block.heads),
   'innerNorms, which are missing': (block) => block.kind === 'mamba1' && block.innerNorms !== true,
   'innerSize, which is not twice the hidden size': (block, { innerTwice }, { hiddenSize }) =>
     block.kind === 'mamba1' && !(innerTwice && block.innerSize === 2 * hiddenSize),
@@ -205,6 +217,8 @@ const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, famil
 function placesIndexers(stack: readonly Steps[], indexers: Family['indexers']): boolean {
   const has = stack.map((steps) => steps.flat().some(({ kind }) => kind === 'indexer'));
   if (!indexers) return !has.includes(true);
+  if (indexers === 'ofBlocks')
+    return stack.every((steps, layer) => has[layer] === steps.flat().some(({ kind }) => kind === 'moe'));
   return indexers === 'everywhere' ? !has.includes(false) : has[0] === true;
 }
 

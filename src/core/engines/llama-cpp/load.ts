@@ -108,12 +108,13 @@ function cacheClasses(architecture: Architecture, family: Family, layersAll: num
   const classes = new Map<string, CacheClass>();
   const keys = new Map<Block, string>();
   const transposedElements = Math.max(0, ...Object.values(architecture.blocks).map(valueElementsOf));
+  const heads = Object.values(architecture.blocks).find((block) => block.kind === 'full');
   const classOf = (cache: KeptCache, key = JSON.stringify(cache)): CacheClass => {
     const known = classes.get(key) ?? {
       cache,
       part: cache.part,
       upTo: new Int32Array(layersAll + 1),
-      transposedElements,
+      transposedElements: cache.part === 'indexer' ? cache.valueElements : transposedElements,
     };
     classes.set(key, known);
     return known;
@@ -121,7 +122,7 @@ function cacheClasses(architecture: Architecture, family: Family, layersAll: num
   stackOf(architecture).forEach((steps, layer) => {
     const blocks = steps.flat();
     for (const block of blocks) {
-      const cache = engineCache(block, family);
+      const cache = engineCache(block, family, heads);
       if (!cache) continue;
       const key = keys.get(block) ?? JSON.stringify(cache);
       keys.set(block, key);
@@ -140,9 +141,14 @@ function valueElementsOf(block: Block): number {
   return kvHeads * valueDim;
 }
 
-function engineCache(block: Block, family: Family): KeptCache | undefined {
+function engineCache(block: Block, family: Family, heads: Heads | undefined): KeptCache | undefined {
   const cache = cacheOf(block);
   if (cache?.part === 'crossAttention') return undefined;
-  if (block.kind !== 'chunked' || !cache?.grows || !family.chunkWindow) return cache;
-  return { ...cache, window: family.chunkWindow };
+  if (!cache?.grows) return cache;
+  // `src/llama-kv-cache-msa.cpp`: one key-value head as wide as the attention's.
+  if (cache.part === 'indexer' && family.indexers === 'ofBlocks')
+    return { ...cache, valueElements: heads?.valueDim ?? heads?.headDim ?? 0 };
+  return block.kind === 'chunked' && family.chunkWindow ? { ...cache, window: family.chunkWindow } : cache;
 }
+
+type Heads = Extract<Block, { kind: 'full' }>;

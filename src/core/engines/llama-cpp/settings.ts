@@ -3,6 +3,7 @@ import type { Block } from '../../../schema/model.js';
 import { blockElements, type GgmlType, isQuantised } from '../../quant/ggml-types.js';
 import type { ResolvedRequest } from '../../request.js';
 import { FAMILIES, type Family } from './families.js';
+import { overflowsGraph } from './graph-room.js';
 import { OPTIONS, type OptionValues, readOptions } from './options.js';
 import type { PreparedModel } from './prepare.js';
 
@@ -113,6 +114,7 @@ function refuse(settings: Settings, prepared: PreparedModel): void {
   if (isQuantised(kvTypeV) && !flashAttention)
     throw words('quantized V cache requires flash_attn to be enabled');
   refuseOneSequence(settings, prepared);
+  if (overflowsGraph(settings, prepared)) throw words('GGML_ASSERT(obj_new) failed');
   if (!flashAttention) return;
   for (const block of blocks) {
     const head = headOf(block, prepared);

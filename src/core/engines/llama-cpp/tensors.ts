@@ -96,28 +96,49 @@ const NAMES: Record<string, string> = {
   'nextn.shared_head_head': 'nextn.shared_head_head',
 };
 
-/** Names that depend on the kind of linear attention. */
-const LINEAR_NAMES: { readonly [K in Block['kind']]?: Readonly<Record<string, string>> } = {
-  gatedDeltaNet: { 'linear_attn.norm': 'ssm_norm', 'linear_attn.out_proj': 'ssm_out' },
-  kda: {
-    'linear_attn.q_proj': 'attn_q',
-    'linear_attn.k_proj': 'attn_k',
-    'linear_attn.v_proj': 'attn_v',
-    'linear_attn.f_a_proj': 'ssm_f_a',
-    'linear_attn.f_b_proj': 'ssm_f_b',
-    'linear_attn.b_proj': 'ssm_beta',
-    'linear_attn.g_a_proj': 'ssm_g_a',
-    'linear_attn.g_b_proj': 'ssm_g_b',
-    'linear_attn.norm': 'ssm_norm',
-    'linear_attn.o_proj': 'attn_output',
+/** Names that depend on the block they are of. */
+const BLOCK_NAMES: readonly {
+  readonly of: (block: Block) => boolean;
+  readonly names: Readonly<Record<string, string>>;
+}[] = [
+  {
+    of: ({ kind }) => kind === 'gatedDeltaNet',
+    names: { 'linear_attn.norm': 'ssm_norm', 'linear_attn.out_proj': 'ssm_out' },
   },
-  lightning: {
-    'linear_attn.qkv_proj': 'attn_qkv',
-    'linear_attn.output_gate': 'attn_gate',
-    'linear_attn.norm': 'attn_norm_2',
-    'linear_attn.out_proj': 'attn_output',
+  {
+    of: ({ kind }) => kind === 'kda',
+    names: {
+      'linear_attn.q_proj': 'attn_q',
+      'linear_attn.k_proj': 'attn_k',
+      'linear_attn.v_proj': 'attn_v',
+      'linear_attn.f_a_proj': 'ssm_f_a',
+      'linear_attn.f_b_proj': 'ssm_f_b',
+      'linear_attn.b_proj': 'ssm_beta',
+      'linear_attn.g_a_proj': 'ssm_g_a',
+      'linear_attn.g_b_proj': 'ssm_g_b',
+      'linear_attn.norm': 'ssm_norm',
+      'linear_attn.o_proj': 'attn_output',
+    },
   },
-};
+  {
+    of: ({ kind }) => kind === 'lightning',
+    names: {
+      'linear_attn.qkv_proj': 'attn_qkv',
+      'linear_attn.output_gate': 'attn_gate',
+      'linear_attn.norm': 'attn_norm_2',
+      'linear_attn.out_proj': 'attn_output',
+    },
+  },
+  {
+    of: (block) => block.kind === 'indexer' && block.form === 'norms',
+    names: {
+      'self_attn.indexer.q_proj': 'indexer.q_proj',
+      'self_attn.indexer.k_proj': 'indexer.k_proj',
+      'self_attn.indexer.q_norm': 'indexer.q_norm',
+      'self_attn.indexer.k_norm': 'indexer.k_norm',
+    },
+  },
+];
 
 /** Tensors outside of the stack that do not lie with the output, by their neutral name. */
 const PLACES: Record<string, GgufPiece['place']> = {
@@ -280,7 +301,7 @@ function namesOf(part: Part, surroundings: Surroundings): Named[] {
   if (reshaped) return reshaped(part, surroundings);
   const dot = part.name.lastIndexOf('.');
   const base = part.name.slice(0, dot);
-  const name = familyName(base, part, surroundings.family) ?? linearName(base, surroundings) ?? NAMES[base];
+  const name = familyName(base, part, surroundings.family) ?? blockName(base, surroundings) ?? NAMES[base];
   if (!name) throw new InputError('not-understood', { field: `tensor ${part.name}`, engine: 'llama.cpp' });
   return [{ name: name + part.name.slice(dot), ne: ggmlShape(part, surroundings.architecture) }];
 }
@@ -296,8 +317,8 @@ function familyName(base: string, { role }: Part, family: Family): string | unde
   }[base];
 }
 
-const linearName = (base: string, { blocks }: Surroundings): string | undefined =>
-  blocks.map(({ kind }) => LINEAR_NAMES[kind]?.[base]).find((name) => name !== undefined);
+const blockName = (base: string, { blocks }: Surroundings): string | undefined =>
+  BLOCK_NAMES.find(({ of, names }) => names[base] !== undefined && blocks.some(of))?.names[base];
 
 /** Fastest dimension first; experts become the last one; rows that no token uses are dropped. */
 function ggmlShape(part: Part, { paddingRows = 0 }: Architecture): number[] {

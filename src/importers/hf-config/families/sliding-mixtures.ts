@@ -180,12 +180,15 @@ function minimaxIndexer(config: Fields, layers: number): { index?: Block; sparse
   if (!said?.flag(true, 'use_sparse_attention')) return { sparse: [] };
   const frequency = said.wholes('sparse_attention_freq') ?? said.missing('sparse_attention_freq');
   checkLength(config, 'sparse_attention_freq', frequency, layers);
-  said.ignore('sparse_disable_index_value', 'sparse_topk_blocks', 'sparse_block_size', 'sparse_score_type');
+  said.ignore('sparse_disable_index_value', 'sparse_score_type');
+  const blockTokens = said.count('sparse_block_size');
   said.ignore('sparse_init_block', 'sparse_local_block');
   const index: Block = {
     kind: 'indexer',
     heads: said.count('sparse_num_index_heads'),
     headDim: said.count('sparse_index_dim'),
+    chosenTokens: blockTokens * said.count('sparse_topk_blocks'),
+    blockTokens,
     form: 'norms',
   };
   return { index, sparse: frequency.map((entry) => entry > 0) };

@@ -3,7 +3,7 @@ import { type GgmlType, isQuantised } from '../../../quant/ggml-types.js';
 import { stackOf } from '../../../tensors/stack.js';
 import type { GraphFamily } from './families.js';
 import { expand, type Graph, newGraph } from './graph.js';
-import { add, input, layerNorm, mul, mulMat, rmsNorm, view } from './ops.js';
+import { add, cast, input, layerNorm, mul, mulMat, rmsNorm, view } from './ops.js';
 import { type Size, scaled, times } from './size.js';
 import { shape, type Tensor, tensor } from './tensor.js';
 import { findWeight, type Weight, type Weights } from './weights.js';
@@ -17,6 +17,7 @@ export interface Dimensions {
   readonly rows: Size;
   readonly cells: Size;
   readonly windowCells: Size;
+  readonly blocks: Size;
   readonly chosen: Size;
 }
 
@@ -36,6 +37,8 @@ export interface Structure {
   readonly kvTypeV: GgmlType;
   /** Every sequence has a cache of its own. */
   readonly separate: boolean;
+  /** There is one token of every sequence. */
+  readonly singleToken: boolean;
   /** Device of a layer, of its cache, and of one of its weights or one outside of the stack. */
   readonly deviceOfLayer: (layer: number) => number;
   readonly deviceOfCache: (layer: number) => number;
@@ -56,6 +59,20 @@ export interface CacheInputs {
 /** Inputs of an indexer's cache: `src/llama-graph.cpp:build_attn_inp_k_dsa_impl`. */
 export interface IndexerInputs extends Pick<CacheInputs, 'keyIndices' | 'mask'> {
   readonly turn: Tensor;
+}
+
+/** Inputs of an indexer that chooses blocks of positions: `src/models/minimax-m3.cpp:llm_graph_input_msa`. */
+export interface BlockInputs {
+  readonly keyIndices: Tensor;
+  /** Blocks that are always chosen. */
+  readonly bias: Tensor;
+  readonly positionMask: Tensor;
+  /** The cell of each position, as an index and as a number. */
+  readonly cells: Tensor;
+  readonly cellValues: Tensor;
+  readonly blockOfCell: Tensor;
+  /** The mask of attention, in 32-bit floats. */
+  readonly causal: () => Tensor;
 }
 
 /** How much is left of what was before, by head: `src/models/minimax-01.cpp:llm_graph_input_la`. */
@@ -83,6 +100,7 @@ export interface Build extends Structure {
   readonly cacheInputs: (windowed: boolean) => CacheInputs;
   readonly indexerInputs: () => IndexerInputs;
   readonly decayInputs: () => DecayInputs;
+  readonly blockInputs: () => BlockInputs;
   /** Cells that the last indexer chose. */
   chosenCells: Tensor | undefined;
   /** Rows of recurrent state that the sequences read, and those that only move. */
@@ -107,6 +125,7 @@ export function newBuild(structure: Structure): Build {
     positionScale: once(() => input('inp_attn_scale', 'F32', [1, 1, tokens])),
     outputIds: once(() => input('out_ids', 'I32', [rows])),
     cacheInputs: (inWindow) => (inWindow ? windowed() : full()),
+    blockInputs: once(() => blockInputs(structure, sizes, full().mask)),
     decayInputs: once(() => decayInputs(structure, sizes)),
     indexerInputs: once(() => indexerInputs(structure, sizes)),
     chosenCells: undefined,
@@ -235,6 +254,21 @@ function indexerInputs({ architecture }: Structure, sizes: Sizes): IndexerInputs
     keyIndices: input('attn_inp_k_idxs', 'I64', [tokens]),
     mask: input('attn_inp_kq_mask', 'F16', [cells, streamTokens, 1, streams]),
     turn: input('attn_inp_rot', 'F32', [size, size]),
+  };
+}
+
+function blockInputs({ architecture }: Structure, sizes: Sizes, mask: Tensor): BlockInputs {
+  const { tokens, cells, blocks, streams } = sizes;
+  const indexer = Object.values(architecture.blocks).find((block) => block.kind === 'indexer');
+  const positions = scaled(blocks, indexer?.blockTokens ?? 1);
+  return {
+    keyIndices: input('attn_inp_k_idxs', 'I64', [tokens]),
+    bias: input('msa_bias', 'F32', [blocks, tokens]),
+    positionMask: input('msa_pos_mask', 'F32', [positions, tokens]),
+    cells: input('msa_pos_slot', 'I32', [positions, streams]),
+    cellValues: input('msa_pos_slot', 'F32', [positions, streams]),
+    blockOfCell: input('msa_cell_blk', 'I32', [cells, streams]),
+    causal: once(() => cast(mask, 'F32')),
   };
 }
 

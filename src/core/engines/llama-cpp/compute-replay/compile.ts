@@ -32,7 +32,7 @@ export interface GraphInput {
 export function compile(input: GraphInput): CompiledPrograms {
   const { model, settings, placement } = input;
   const stack = stackOf(model.model.architecture);
-  const structure = structureOf(model, settings, placement, openDimensions(settings));
+  const structure = structureOf(model, settings, placement, openDimensions(model, settings));
   // A borrowed weight starts a split, and what the layer behind needs may come in with it.
   const trailing = borrowsWeights(placement) ? 2 : 1;
   const cut = cutLayers(layerKinds(structure, stack, placement), trailing);
@@ -41,7 +41,11 @@ export function compile(input: GraphInput): CompiledPrograms {
 
 function compileCut(input: GraphInput, stack: readonly Steps[], cut: Cut): CompiledPrograms | undefined {
   const host = input.placement.cards.length;
-  const { plan, starts } = scheduled(input, pick(stack, cut.kept), openDimensions(input.settings));
+  const { plan, starts } = scheduled(
+    input,
+    pick(stack, cut.kept),
+    openDimensions(input.model, input.settings),
+  );
   const planned = programFrom(allocations(plan, starts), cut.repeats, host);
   const fusedPlan = withFusion(plan, host);
   if (!planned || fusedPlan === plan) return planned && { planned, fused: undefined };
@@ -72,13 +76,23 @@ export function scheduled(
   return { plan: schedule(graph, machine), starts: graph.starts };
 }
 
-/** What a request says about the sizes of its graph. */
+/** Positions of an empty cache, as which the one of a reserved graph is taken: `src/llama-kv-cache-msa.cpp:get_n_pos`. */
+const POSITIONS = 256;
+
+/**
+ * What a request says about the sizes of its graph.
+ *
+ * @param positions that the cache has seen, where blocks of them are chosen
+ */
 export function dimensionsOf(
   { caches, blocks }: PreparedModel,
   settings: Settings,
+  positions = POSITIONS,
 ): Record<Variable, number> {
   const { ubatchTokens, sequences, outputRows, contextPerSequence } = settings;
   const indexer = blocks.find((block) => block.kind === 'indexer');
+  const { chosenTokens = 0, blockTokens = 1 } = indexer ?? {};
+  const positionBlocks = Math.ceil((indexer?.blockTokens ? positions : contextPerSequence) / blockTokens);
   let windowCells = 0;
   for (const { cache } of caches) {
     if (cache.grows && cache.window !== undefined) windowCells = cellsOf(cache, settings);
@@ -90,6 +104,7 @@ export function dimensionsOf(
     rows: outputRows,
     cells: contextPerSequence,
     windowCells,
-    chosen: Math.min(contextPerSequence, indexer?.chosenTokens ?? 0),
+    blocks: positionBlocks,
+    chosen: Math.min(positionBlocks, chosenTokens / blockTokens),
   };
 }

@@ -152,6 +152,7 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   qwen: {},
   'minimax-01': { routing: { gating: 'softmax', normalised: true }, keepsNormed: true },
   'minimax-m2': { routing: { gating: 'sigmoid', normalised: true } },
+  'minimax-m3': { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
   deci: {},
   jamba: { routing: { gating: 'softmax' }, residualFirst: 'always' },
   granitehybrid: {

@@ -31,7 +31,7 @@ export const canReplay = ({ architectureName }: PreparedModel): boolean =>
  *
  * `bytes` is what the engine's own planner says (`llama-fit-params`). `low` takes back what the planner counts and a
  * run never allocates: copies of a norm on every card of a pipeline but the first. `high` adds what CUDA keeps for
- * fused kernels (a card may also need less for them), and a last graph of one sequence that a run allocates too.
+ * fused kernels (a card may also need less for them), and what graphs take that a run allocates later.
  * Source: `src/llama-context.cpp:sched_reserve` and the functions that the files of this folder name.
  *
  * @returns bytes of each card in order, and of the host
@@ -46,7 +46,7 @@ export function computeByReplay(
   const values = productValues(dimensionsOf(model, settings));
   const planned = replay(programs.planned, values);
   const fused = programs.fused ? replay(programs.fused, values) : planned;
-  const forOne = reservesForOne(model) ? replay(programs.planned, valuesForOne(model, settings)) : planned;
+  const later = laterValues(model, settings).map((others) => replay(programs.planned, others));
   const uncounted = isPipeline(placement) ? normCopies(model, settings) : 0;
   const host = placement.cards.length;
   const estimates = planned.map((bytes, device): Estimate => {
@@ -55,19 +55,21 @@ export function computeByReplay(
     return {
       bytes,
       low: Math.min(run, fused[device]!),
-      high: Math.max(bytes, fused[device]!, forOne[device]!),
+      high: Math.max(bytes, fused[device]!, ...later.map((of) => of[device]!)),
     };
   });
   return { cards: estimates.slice(0, host), host: estimates[host]! };
 }
 
-const reservesForOne = ({ architectureName }: PreparedModel): boolean =>
-  FAMILIES[architectureName]?.reservesForOne === true;
-
-const valuesForOne = (model: PreparedModel, settings: Settings): Float64Array =>
-  productValues(
-    dimensionsOf(model, { ...settings, sequences: 1, streams: 1, ubatchTokens: settings.ubatch }),
-  );
+/** Graphs that a run allocates after the planned one: of one sequence, and of a full cache whose blocks are chosen. */
+function laterValues(model: PreparedModel, settings: Settings): Float64Array[] {
+  const { reservesForOne, indexers } = FAMILIES[model.architectureName] ?? {};
+  const ofOne = { ...settings, sequences: 1, streams: 1, ubatchTokens: settings.ubatch };
+  return [
+    ...(reservesForOne ? [dimensionsOf(model, ofOne)] : []),
+    ...(indexers === 'ofBlocks' ? [dimensionsOf(model, settings, settings.contextPerSequence)] : []),
+  ].map(productValues);
+}
 
 function programsFor(model: PreparedModel, settings: Settings, placement: Placement): CompiledPrograms {
   const key = programKey(model, settings, placement);

@@ -63,6 +63,17 @@ export const repeat = (a: Tensor, ne: readonly Size[]): Tensor => tensor('REPEAT
 export const concat = (a: Tensor, b: Tensor): Tensor =>
   tensor('CONCAT', a.type, [plus(a.ne[0], b.ne[0]), a.ne[1], a.ne[2], a.ne[3]], [a, b]);
 
+/** Rows of one tensor behind those of another. */
+export const concatRows = (a: Tensor, b: Tensor): Tensor =>
+  tensor('CONCAT', a.type, [a.ne[0], plus(a.ne[1], b.ne[1]), a.ne[2], a.ne[3]], [a, b]);
+
+/** The largest of every run of numbers, of which a row has so many. */
+export const poolMax = (a: Tensor, runs: Size): Tensor =>
+  tensor('POOL_2D', 'F32', [runs, a.ne[1], a.ne[2], a.ne[3]], [a]);
+
+/** Whole numbers from 0. */
+export const arange = (count: number): Tensor => tensor('ARANGE', 'F32', shape([count]), []);
+
 /** Wider rows, what is new filled with zeros. */
 export const pad = (a: Tensor, width: Size): Tensor =>
   tensor('PAD', a.type, [width, a.ne[1], a.ne[2], a.ne[3]], [a]);
@@ -161,5 +172,7 @@ export const setRows = (a: Tensor, b: Tensor, ids: Tensor): Tensor =>
 
 /** Copies `a` into `b`, whose memory the result shares. */
 export const copy = (a: Tensor, b: Tensor): Tensor => viewOf('CPY', b, b.ne, b.nb, [a, b]);
+
+export const addInPlace = (a: Tensor, b: Tensor): Tensor => viewOf('ADD', a, a.ne, a.nb, [a, b]);
 
 export const scaleInPlace = (a: Tensor): Tensor => viewOf('SCALE', a, a.ne, a.nb, [a]);

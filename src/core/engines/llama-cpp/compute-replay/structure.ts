@@ -8,16 +8,27 @@ import type { Dimensions, Structure } from './build.js';
 import { GRAPH_FAMILIES } from './families.js';
 import { variable } from './size.js';
 
-/** Every dimension open. A single sequence is a number: then more shapes are the same. */
-export const openDimensions = ({ sequences }: Settings): Dimensions => ({
+/**
+ * Every dimension open. A single sequence is a number: then more shapes are the same. So is any number of them where the
+ * graph has a part for each.
+ */
+export const openDimensions = (model: PreparedModel, { sequences }: Settings): Dimensions => ({
   sequenceTokens: variable('sequenceTokens'),
   seenTokens: variable('seenTokens'),
-  sequences: sequences === 1 ? 1 : variable('sequences'),
+  sequences: sequences === 1 || choosesBlocks(model) ? sequences : variable('sequences'),
   rows: variable('rows'),
   cells: variable('cells'),
   windowCells: variable('windowCells'),
+  blocks: variable('blocks'),
   chosen: variable('chosen'),
 });
+
+/** Whether an indexer chooses blocks of positions, for each sequence on its own. */
+const choosesBlocks = ({ blocks }: PreparedModel): boolean =>
+  blocks.some((block) => block.kind === 'indexer' && block.blockTokens !== undefined);
+
+/** Whether the graph has one token of each sequence. */
+const hasSingleTokens = ({ ubatchTokens, streams }: Settings): boolean => ubatchTokens === streams;
 
 /** Usual names of the norms behind mixer and feed-forward. */
 const POST_NORMS = ['post_attention_norm', 'post_ffw_norm'] as const;
@@ -41,6 +52,7 @@ export function structureOf(
     kvTypeK: settings.kvTypeK,
     kvTypeV: settings.kvTypeV,
     separate: settings.streams > 1,
+    singleToken: hasSingleTokens(settings),
     deviceOfLayer: (layer) => deviceOfLayer(placement, layer),
     deviceOfCache: (layer) =>
       placement.cacheOnHost ? placement.cards.length : deviceOfLayer(placement, layer),
@@ -71,21 +83,19 @@ export const OFFLOAD_ROWS = 32;
  * A text that two requests of one model share when one program serves both. The weight format counts only where
  * weights are borrowed, so all formats of a model may share their programs.
  */
-export function programKey(
-  { quant, fileBytes }: PreparedModel,
-  settings: Settings,
-  placement: Placement,
-): string {
+export function programKey(model: PreparedModel, settings: Settings, placement: Placement): string {
+  const { quant, fileBytes } = model;
   const { flashAttention, kvTypeK, kvTypeV, sequences, streams, ubatchTokens, outputRows } = settings;
   const { cards, host, outputCard, hostExpertLayers, spreads, overrides, cacheOnHost } = placement;
   const borrows = borrowsWeights(placement);
   const caches = borrows ? `${kvTypeK} ${kvTypeV}` : `${cacheKind(kvTypeK)} ${cacheKind(kvTypeV)}`;
   const rows = `${Math.min(ubatchTokens, OFFLOAD_ROWS)} ${Math.min(outputRows, OFFLOAD_ROWS)}`;
   const borrowed = borrows ? `${quant.name} ${fileBytes} ${rows}` : '';
+  const bySequence = choosesBlocks(model) ? `${sequences} ${hasSingleTokens(settings)}` : sequences > 1;
   let layers = `${host.to} ${outputCard} ${hostExpertLayers} ${spreads} ${cacheOnHost} ${settings.opOffload}`;
   for (const { to } of cards) layers += ` ${to}`;
   for (const { pattern, device } of overrides) layers += ` ${pattern} ${device}`;
-  return `${flashAttention} ${caches} ${sequences > 1} ${streams > 1} ${borrowed} ${layers}`;
+  return `${flashAttention} ${caches} ${bySequence} ${streams > 1} ${borrowed} ${layers}`;
 }
 
 /** Quantised types differ only in bytes, and caches have theirs already. */
@@ -100,8 +110,10 @@ export function layerKinds(structure: Structure, stack: readonly Steps[], placem
     return number;
   };
   const borrows = borrowsWeights(placement);
-  // Every layer with an indexer brings a leaf, which is taken at once and not in its turn.
-  const indexes = Object.values(structure.architecture.blocks).some(({ kind }) => kind === 'indexer');
+  // Every layer with an indexer of tokens brings a leaf, which is taken at once and not in its turn.
+  const indexes = Object.values(structure.architecture.blocks).some(
+    (block) => block.kind === 'indexer' && !block.blockTokens,
+  );
   return stack.map((steps, layer) => {
     const blocks = steps.flat().map(numberOf);
     const borrowed = borrows ? borrowedTypes(structure, layer) : '';

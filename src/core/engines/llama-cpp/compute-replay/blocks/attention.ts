@@ -22,16 +22,28 @@ import {
 } from '../ops.js';
 import { type Size, times } from '../size.js';
 import type { Tensor } from '../tensor.js';
+import { attendBlocks, readsBlocks } from './block-sparse.js';
 import { cachesOf, storeRows, storeValues, turnedBy } from './caches.js';
 
 type Attention = Extract<Block, { kind: 'full' | 'sliding' | 'chunked' }>;
 
 /** Grouped-query attention, from the normed hidden state to what joins the residual. */
-export function attention(build: Build, block: Attention, cur: Tensor, layer: number): Tensor {
+export function attention(
+  build: Build,
+  block: Attention,
+  cur: Tensor,
+  layer: number,
+  beside: readonly Block[],
+): Tensor {
   const { gate, ...states } = projected(build, block, cur, layer);
   const positions = positioned(build, block, states, layer);
   const [q, k] = build.family.normsAfterRope ? normed(build, positions, layer) : positions;
-  const mixed = attend(build, block, { q, k, v: states.v }, layer);
+  const indexer = beside.find((other) => other.kind === 'indexer');
+  const read = { q, k, v: states.v };
+  const mixed =
+    indexer && isWhole(read) && readsBlocks(build)
+      ? attendBlocks(build, block, indexer, { ...read, cur }, layer)
+      : attend(build, block, read, layer);
   const out = gate ? mul(mixed, unary(gate)) : gatedBeside(build, block, { cur, mixed }, layer);
   return project(build, out, 'attn_output', layer);
 }
@@ -152,6 +164,8 @@ function hasPlainNorm({ architecture, family }: Build): boolean {
     (block) => block.kind === 'moe' && block.experts === family.plainNormUnlessExperts,
   );
 }
+
+const isWhole = (states: NewStates): states is States => states.k !== undefined && states.v !== undefined;
 
 interface States {
   readonly q: Tensor;
