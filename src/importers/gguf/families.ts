@@ -146,6 +146,7 @@ export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
   baichuan: { rotates: (_, metadata) => metadata.count('block_count') === BAICHUAN_TURNS },
   'minimax-01': {},
   'minimax-m2': {},
+  'minimax-m3': { activation: 'swigluoai' },
   granite: {
     rotates: saysRotation,
     refuses: { [DEEPSTACK]: (metadata) => metadata.has(DEEPSTACK) },

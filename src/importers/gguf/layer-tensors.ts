@@ -48,6 +48,7 @@ const INSIDE = new Set([
   ...weights('attn_q_a', 'attn_q_a_norm', 'attn_q_b', 'attn_kv_a_mqa', 'attn_kv_a_norm'),
   ...weights('attn_k_b', 'attn_v_b'),
   ...weights('indexer.attn_q_b', 'indexer.attn_k', 'indexer.proj'),
+  ...weights('indexer.q_proj', 'indexer.k_proj', 'indexer.q_norm'),
   ...both('indexer.k_norm'),
   ...weights('ssm_ba', 'ssm_alpha', 'ssm_beta', 'ssm_in', 'ssm_norm', 'ssm_out'),
   ...weights('ssm_conv1d_q', 'ssm_conv1d_k', 'ssm_conv1d_v', 'ssm_f_a', 'ssm_f_b', 'ssm_g_a', 'ssm_g_b'),

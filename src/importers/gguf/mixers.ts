@@ -165,20 +165,26 @@ function latent(place: Place): Mixer {
  */
 export function helpersOf(tensors: LayerTensors, layer: number, reading: Reading): Block[] {
   const { metadata, family, stackLayers } = reading;
-  const has = tensors.has('indexer.attn_k.weight');
+  const has = INDEXER_KEYS.some((name) => tensors.has(name));
   if (layer < stackLayers && family.indexes && family.indexes(layer, metadata) !== has)
     throw notUnderstood(reading, `layer ${layer} ${has ? 'with' : 'without'} tensors of an indexer`);
   if (!has) return [];
-  return [
-    {
-      kind: 'indexer',
-      heads: metadata.count('attention.indexer.head_count'),
-      headDim: metadata.count('attention.indexer.key_length'),
-      ...(tensors.has('attn_q_a.weight') ? { queryRank: metadata.count('attention.q_lora_rank') } : {}),
-      chosenTokens: metadata.count('attention.indexer.top_k'),
-    },
-  ];
+  const heads = {
+    kind: 'indexer',
+    heads: metadata.count('attention.indexer.head_count'),
+    headDim: metadata.count('attention.indexer.key_length'),
+  } as const;
+  const chosen = metadata.count('attention.indexer.top_k');
+  if (!tensors.has('indexer.k_proj.weight')) {
+    const queryRank = tensors.has('attn_q_a.weight') ? metadata.count('attention.q_lora_rank') : undefined;
+    return [{ ...heads, ...(queryRank ? { queryRank } : {}), chosenTokens: chosen }];
+  }
+  const blockTokens = metadata.count('attention.indexer.block_size');
+  return [{ ...heads, chosenTokens: chosen * blockTokens, blockTokens, form: 'norms' }];
 }
+
+/** Keys of an indexer of tokens, and of one of blocks of them. */
+const INDEXER_KEYS = ['indexer.attn_k.weight', 'indexer.k_proj.weight'];
 
 /** `conversion/qwen.py` writes the linear heads under the names of state spaces. */
 function gatedDeltaNet({ metadata }: Place): Mixer {
