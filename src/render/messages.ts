@@ -123,7 +123,7 @@ const ERRORS: Record<ErrorCode, (args: ErrorArgs) => Words> = {
   }),
   'engine-refuses': (args) => ({
     message: `${text(args.engine)} does not start with these settings: "${text(args.words)}".`,
-    hint: 'It says so itself; change the setting that it names.',
+    hint: args.instead ? text(args.instead) : 'It says so itself; change the setting that it names.',
   }),
   'too-many-rows': (args) => ({
     message: `That grid has ${grouped(Number(args.count))} rows; ${grouped(Number(args.most))} are the most.`,

@@ -200,6 +200,17 @@ function withoutPlaces({ options = {} }: Request): NonNullable<Request['options'
   return Object.fromEntries(Object.entries(options).filter(([name]) => !places.has(name)));
 }
 
+/** Bytes of a part; of some models the engine refuses some numbers of sequences, which say nothing. */
+async function partOf(id: string, asked: Request): Promise<number> {
+  try {
+    return bytesOf(await planner.plan(asked), id);
+  } catch (error) {
+    const refused = error instanceof InputError && error.code === 'engine-refuses';
+    fc.pre(!refused || (asked.sequences ?? 1) === 1);
+    throw error;
+  }
+}
+
 describe('more is never less', () => {
   const model = fc.constantFrom(...MODELS);
   const windowed = fc.record({
@@ -217,17 +228,14 @@ describe('more is never less', () => {
         fc.integer({ min: 1, max: 9 }),
         windowed,
         async (name, tokens, more, sequences, settings) => {
-          const cache = async (contextTokens: number) =>
-            bytesOf(
-              await planner.plan({
-                model: name,
-                contextTokens,
-                sequences,
-                options: settings,
-                allowContextOverflow: true,
-              }),
-              'kvCache',
-            );
+          const cache = (contextTokens: number) =>
+            partOf('kvCache', {
+              model: name,
+              contextTokens,
+              sequences,
+              options: settings,
+              allowContextOverflow: true,
+            });
           expect(await cache(tokens + more)).toBeGreaterThanOrEqual(await cache(tokens));
         },
       ),
@@ -242,17 +250,14 @@ describe('more is never less', () => {
         fc.integer({ min: 0, max: 64 }),
         windowed,
         async (name, contextTokens, sequences, more, settings) => {
-          const cache = async (count: number) =>
-            bytesOf(
-              await planner.plan({
-                model: name,
-                contextTokens,
-                sequences: count,
-                options: settings,
-                allowContextOverflow: true,
-              }),
-              'kvCache',
-            );
+          const cache = (count: number) =>
+            partOf('kvCache', {
+              model: name,
+              contextTokens,
+              sequences: count,
+              options: settings,
+              allowContextOverflow: true,
+            });
           expect(await cache(sequences + more)).toBeGreaterThanOrEqual(await cache(sequences));
         },
       ),
@@ -282,8 +287,7 @@ describe('more is never less', () => {
         fc.integer({ min: 1, max: 64 }),
         fc.integer({ min: 1, max: 64 }),
         async (name, sequences, more) => {
-          const output = async (count: number) =>
-            bytesOf(await planner.plan({ model: name, sequences: count }), 'output');
+          const output = (count: number) => partOf('output', { model: name, sequences: count });
           expect(await output(sequences + more)).toBeGreaterThan(await output(sequences));
         },
       ),

@@ -5,7 +5,7 @@ import type { Settings } from './settings.js';
 const ROOM = { perToken: 40, perTensor: 32 };
 
 /** Tensors of a layer that chooses blocks, counted in `src/models/minimax-m3.cpp`: for each sequence, each active expert, and once. */
-const OF_LAYER = { perSequence: 49, perExpert: 2, once: 61 };
+const OF_LAYER = { perSequence: 49, perExpert: 2, once: 63 };
 
 /**
  * Whether a graph with a part for each sequence is larger than the engine foresees: it ends in an assertion.

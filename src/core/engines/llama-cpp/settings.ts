@@ -98,7 +98,11 @@ export const mostSequences = (given: OptionValues): number =>
 /** `src/llama-context.cpp:llama_context()` and `output_reserve`: every sequence needs a row of the outputs. */
 function refuseSequences(sequences: number, outputs: number): void {
   if (sequences > MOST_SEQUENCES) throw words(`n_seq_max must be <= ${MOST_SEQUENCES}`);
-  if (outputs < sequences) throw words('GGML_ASSERT(n_outputs_max <= cparams.n_outputs_max) failed');
+  if (outputs < sequences)
+    throw words(
+      'GGML_ASSERT(n_outputs_max <= cparams.n_outputs_max) failed',
+      'Take fewer sequences, or a larger batch-size: each of them needs a row of logits.',
+    );
 }
 
 /** `src/llama-context.cpp:llama_init_from_model`, in the engine's words. */
@@ -114,7 +118,11 @@ function refuse(settings: Settings, prepared: PreparedModel): void {
   if (isQuantised(kvTypeV) && !flashAttention)
     throw words('quantized V cache requires flash_attn to be enabled');
   refuseOneSequence(settings, prepared);
-  if (overflowsGraph(settings, prepared)) throw words('GGML_ASSERT(obj_new) failed');
+  if (overflowsGraph(settings, prepared))
+    throw words(
+      'GGML_ASSERT(obj_new) failed',
+      'Take fewer sequences: this graph has a part for each of them.',
+    );
   if (!flashAttention) return;
   for (const block of blocks) {
     const head = headOf(block, prepared);
@@ -125,13 +133,17 @@ function refuse(settings: Settings, prepared: PreparedModel): void {
 
 const lower = (type: GgmlType): string => type.toLowerCase();
 
-const words = (text: string): InputError =>
-  new InputError('engine-refuses', { engine: 'llama.cpp', words: text });
+/** @param instead what to do, where the words of the engine do not say it */
+const words = (text: string, instead?: string): InputError =>
+  new InputError('engine-refuses', { engine: 'llama.cpp', words: text, ...(instead ? { instead } : {}) });
 
 /** `src/llama-graph.cpp:build_attn_mha`: the tokens of the one sequence are divided by the separate caches. */
 function refuseOneSequence({ ubatch, streams }: Settings, prepared: PreparedModel): void {
   if (familyOf(prepared)?.reservesForOne && ubatch % streams > 0)
-    throw words('GGML_ASSERT(ggml_can_repeat(b, a)) failed');
+    throw words(
+      'GGML_ASSERT(ggml_can_repeat(b, a)) failed',
+      `Take a number of sequences that divides an ubatch of ${ubatch} tokens, or --set kv-unified=true.`,
+    );
 }
 
 /** Elements of one head in the cache. */
