@@ -4,8 +4,8 @@ import { FAMILIES } from '../families.js';
 import { deviceOfLayer, deviceOfTensor, type Placement } from '../placement.js';
 import type { PreparedModel } from '../prepare.js';
 import type { Settings } from '../settings.js';
-import type { Dimensions, Structure } from './build.js';
 import { GRAPH_FAMILIES } from './families.js';
+import type { Dimensions, Structure } from './graph-facts.js';
 import { variable } from './size.js';
 
 /**

@@ -1,5 +1,6 @@
 import type { Block } from '../../../../../schema/model.js';
-import { type Build, hasWindows, isWindowed, norm, project, put } from '../build.js';
+import { type Build, norm, project, put } from '../build.js';
+import { hasWindows, isWindowed } from '../graph-facts.js';
 import {
   cast,
   clamp,

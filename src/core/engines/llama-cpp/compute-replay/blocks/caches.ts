@@ -1,5 +1,6 @@
 import type { Block } from '../../../../../schema/model.js';
-import { type Build, isWindowed, widestValues } from '../build.js';
+import type { Build } from '../build.js';
+import { isWindowed, widestValues } from '../graph-facts.js';
 import { cont, mulMat, pad, reshape, setRows, view } from '../ops.js';
 import { type Size, scaled, times } from '../size.js';
 import { elementsOf, rowSize, stridesOf, type Tensor, tensor } from '../tensor.js';
