@@ -76,7 +76,7 @@ const indexer = z.strictObject({
   headDim: count,
   /** Width of the latent that its queries come from; absent where they come from the layer's input. */
   queryRank: count.optional(),
-  /** Tokens that attention reads at most. */
+  /** Tokens that attention reads at most, or entries of so many tokens each as `ratio` says. */
   chosenTokens: count.optional(),
   /** It chooses blocks of so many neighbouring tokens; absent where it chooses single ones. */
   blockTokens: count.optional(),

@@ -21,6 +21,7 @@ export interface FileTensor {
 /** `ggml/include/ggml.h:ggml_type` of v0.5.0. */
 export const GGML_TYPE_IDS: Readonly<Record<GgmlType, number>> = {
   F32: 0,
+  I32: 26,
   F16: 1,
   Q4_0: 2,
   Q4_1: 3,

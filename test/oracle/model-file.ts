@@ -20,6 +20,7 @@ const float = (value: number): Float => ({ float: value });
 /** `src/llama-hparams.h:llama_expert_gating_func_type`. */
 const SOFTMAX = 1;
 const SIGMOID = 2;
+const SQRT_SOFTPLUS = 4;
 
 /**
  * Metadata of a model under the keys that llama.cpp reads (`src/llama-arch.cpp`).
@@ -174,19 +175,31 @@ const GRANITE: Metadata = {
 /** Rope over time, height and width. */
 const SECTIONS: Metadata = { 'rope.dimension_sections': [16, 24, 24, 0] };
 
-/** DeepSeek's experts behind latent attention that an indexer helps. */
-function indexed(spec: Spec): Metadata {
+function indexerKeys(spec: Spec): Metadata {
   const indexer = spec.block('indexer')!;
   return {
-    leading_dense_block_count: firstLayerWith(spec, 'moe'),
-    expert_shared_count: sharedCount(spec),
-    ...SIGMOID_SCALED,
-    ...nextnLayers(spec, true),
     'attention.indexer.head_count': indexer.heads,
     'attention.indexer.key_length': indexer.headDim,
     'attention.indexer.top_k': indexer.chosenTokens ?? 0,
   };
 }
+
+/** DeepSeek's experts behind latent attention that an indexer helps. */
+function indexed(spec: Spec): Metadata {
+  return {
+    leading_dense_block_count: firstLayerWith(spec, 'moe'),
+    expert_shared_count: sharedCount(spec),
+    ...SIGMOID_SCALED,
+    ...nextnLayers(spec, true),
+    ...indexerKeys(spec),
+  };
+}
+
+const isByTable = (block: Block): boolean => block.kind === 'moe' && block.tokenTable === true;
+
+/** Tokens of an entry, in a layer that compresses. */
+const ratioOf = (blocks: readonly Block[]): number =>
+  blocks.find((block) => block.kind === 'compressor')?.ratio ?? 0;
 
 /** What an architecture reads beside the usual keys: `src/models/*.cpp:load_arch_hparams`. */
 const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
@@ -222,6 +235,33 @@ const ARCHITECTURES: Readonly<Record<string, (spec: Spec) => Metadata>> = {
     ...nextnLayers(spec, spec.architecture.type === 'glm4_moe_lite'),
     'rope.scaling.yarn_log_multiplier': float(0.1),
   }),
+  deepseek4: (spec) => {
+    const shared = spec.block('shared')!;
+    const clamps = spec.layers.map(() => float(10));
+    return {
+      'attention.head_count': shared.heads,
+      'attention.head_count_kv': 1,
+      'attention.key_length': shared.headDim,
+      'attention.value_length': shared.headDim,
+      'attention.q_lora_rank': shared.queryRank,
+      'attention.sliding_window': shared.window,
+      'attention.output_group_count': shared.outputGroups,
+      'attention.output_lora_rank': shared.outputRank,
+      'attention.compress_ratios': spec.layers.map(ratioOf),
+      'attention.compress_rope_freq_base': float(160_000),
+      'rope.dimension_count': 64,
+      ...indexerKeys(spec),
+      'hyper_connection.count': spec.architecture.residualStreams ?? 0,
+      'hyper_connection.sinkhorn_iterations': 20,
+      'hyper_connection.epsilon': float(1e-6),
+      hash_layer_count: spec.layers.filter((blocks) => blocks.some(isByTable)).length,
+      ...SIGMOID_SCALED,
+      expert_shared_count: sharedCount(spec),
+      expert_gating_func: SQRT_SOFTPLUS,
+      swiglu_clamp_exp: clamps,
+      swiglu_clamp_shexp: clamps,
+    };
+  },
   deepseek32: indexed,
   'glm-dsa': (spec) => ({
     ...indexed(spec),

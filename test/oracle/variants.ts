@@ -279,6 +279,17 @@ const REDRAWS: { readonly [K in Block['kind']]?: Redraw<K> } = {
     return { ...block, keyHeads, valueHeads: keyHeads * random.pick([1, 2, 4]), keyDim: dim, valueDim: dim };
   },
   kda: (random, block, { heads: { heads } }) => ({ ...block, heads, headDim: random.pick([64, 128]) }),
+  shared: (random, block, { heads: { headDim }, queryRank, window }) => {
+    const outputGroups = random.pick([1, 2, 4, 8]);
+    return {
+      ...block,
+      ...{ outputGroups, queryRank, window },
+      heads: outputGroups * random.whole(1, 8),
+      headDim: Math.max(headDim, 64),
+      outputRank: 64 * random.whole(1, 16),
+    };
+  },
+  compressor: (_, block, { heads: { headDim } }) => ({ ...block, headDim: Math.max(headDim, 64) }),
   lightning: (_, block, { heads: { heads, headDim } }) => ({ ...block, heads, headDim }),
   mamba1: (random, block, { hiddenSize }) => ({
     ...block,

@@ -53,6 +53,9 @@ const KEPT = [
   ...['indexer.k_proj.weight', 'indexer.q_proj.weight'],
 ];
 
+/** Tables of whole numbers. */
+const TABLES = ['ffn_gate_tid2eid.weight'];
+
 /** Where a row is no whole number of blocks: `llama-quant.cpp:tensor_type_fallback`. */
 const FALLBACKS: Partial<Record<GgmlType, GgmlType>> = {
   IQ1_S: 'IQ4_NL',
@@ -121,6 +124,7 @@ export function typeChooser(quant: Quant | HeldWeights, context: MixContext, fac
     quant.kind === 'gguf-plain' ? plainChooser(quant.base, quant.experts) : mixChooser(quant, context, facts);
   const kinds = new Map<string, Kind>();
   return (tensor) => {
+    if (TABLES.includes(tensor.name)) return 'I32';
     const kind = kinds.get(tensor.name) ?? kindOf(tensor.name);
     kinds.set(tensor.name, kind);
     return kind.mayBeQuantised && tensor.ne.length > 1 ? choose(tensor, kind.category) : 'F32';

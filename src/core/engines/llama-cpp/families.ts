@@ -29,9 +29,10 @@ export interface Family {
   readonly loadsOfMtp?: readonly string[];
   /**
    * All layers have an indexer that chooses tokens, or the first and some others; or layers with experts have one that
-   * chooses blocks of them and keeps values that nobody reads. Absent: none.
+   * chooses blocks of them and keeps values that nobody reads, or those with a compressor of short runs have one that
+   * chooses its entries. Absent: none.
    */
-  readonly indexers?: 'everywhere' | 'shared' | 'ofBlocks';
+  readonly indexers?: 'everywhere' | 'shared' | 'ofBlocks' | 'ofEntries';
   /** Queries come without a low rank in a stack of so many layers and a vocabulary of such a size, and only there. */
   readonly plainQueries?: (layers: number, vocabSize: number) => boolean;
   /** The file says key-value heads layer by layer, so that a layer without attention has none. */
@@ -48,6 +49,12 @@ export interface Family {
   readonly layerEmbedding?: true;
   /** The loader makes the output before the embedding: a tied one is there twice, wherever it lies. */
   readonly tiesTwice?: true;
+  /** Attention shares one key, and compresses what a window no longer holds; every sequence has caches of its own. */
+  readonly compresses?: true;
+  /** Copies of the residual stream. */
+  readonly residualStreams?: number;
+  /** A table may say which experts a token visits, in the first layers; the choice of others is always corrected. */
+  readonly tokenTables?: true;
   /** The last graph that buffers are reserved for has one sequence, however many there are: `sched_reserve`. */
   readonly reservesForOne?: true;
   /** The file does not say how wide values of the cache are: the engine divides the hidden size by the heads. */
@@ -131,6 +138,9 @@ const NEMOTRON_H = {
   single: true,
 } as const;
 
+/** Tokens of an entry that an indexer chooses, and of one that all see: `src/models/deepseek4.cpp:load_arch_tensors`. */
+export const RUNS = { short: 4, long: 128 } as const;
+
 /** `src/models/step35.cpp:load_block_mtp`: all that is not required. */
 const STEP_MTP = [
   ...['attn_q_norm.weight', 'attn_k_norm.weight', 'attn_gate.weight'],
@@ -184,6 +194,16 @@ export const FAMILIES: Record<string, Family> = {
     keepsMtp: ['glm4_moe_lite'],
     plainQueries: isLite,
     experts: 'afterPlain',
+    sharedExpert: 'counted',
+    corrects: true,
+  },
+  deepseek4: {
+    compresses: true,
+    residualStreams: 4,
+    indexers: 'ofEntries',
+    head: 'own',
+    experts: 'everywhere',
+    tokenTables: true,
     sharedExpert: 'counted',
     corrects: true,
   },

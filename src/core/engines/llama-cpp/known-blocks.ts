@@ -2,7 +2,7 @@ import { InputError } from '../../../errors.js';
 import type { Architecture, Block } from '../../../schema/model.js';
 import { isFeedForward } from '../../tensors/index.js';
 import { type Step, type Steps, stackOf } from '../../tensors/stack.js';
-import type { Family } from './families.js';
+import { type Family, RUNS } from './families.js';
 
 const ATTENTION = [
   'heads',
@@ -26,7 +26,9 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
   latent: ['heads', 'queryRank', 'kvRank', 'nopeDim', 'ropeDim', 'valueDim', 'rope'],
   kda: ['heads', 'headDim', 'convKernel'],
   lightning: ['heads', 'headDim'],
-  indexer: ['heads', 'headDim', 'queryRank', 'chosenTokens', 'blockTokens', 'form'],
+  indexer: ['heads', 'headDim', 'queryRank', 'chosenTokens', 'blockTokens', 'form', 'ratio'],
+  shared: ['heads', 'headDim', 'queryRank', 'outputGroups', 'outputRank', 'window'],
+  compressor: ['headDim', 'ratio', 'overlap'],
   gatedDeltaNet: ['keyHeads', 'valueHeads', 'keyDim', 'valueDim', 'convKernel'],
   mamba1: ['innerSize', 'stateDim', 'timeRank', 'convKernel', 'innerNorms'],
   mamba2: ['heads', 'headDim', 'stateDim', 'groups', 'convKernel'],
@@ -43,13 +45,14 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
       'groups',
       'routerCorrection',
       'routerScales',
+      'tokenTable',
       'shared',
     ],
   ],
 };
 
 /** Fields of a whole model that the rules do not know. */
-const UNKNOWN_FIELDS = ['extraRows', 'residualStreams'] as const;
+const UNKNOWN_FIELDS = ['extraRows'] as const;
 
 /**
  * Refuses what a spec can say but the rules for this engine do not know, or its loader does not take of an architecture:
@@ -84,6 +87,22 @@ const STRANGE_BLOCKS: Readonly<
     'kvHeads' in block && block.kind !== 'cross' && block.bias !== 'qkvo' && biasesThroughout === true,
   'width of the first feed-forward': (block, { secondFfnNorm }, { hiddenSize }) =>
     block.kind === 'dense' && secondFfnNorm !== undefined && block.intermediateSize !== hiddenSize,
+  'kind, which is shared or compressor': (block, { compresses }) =>
+    (block.kind === 'shared' || block.kind === 'compressor') && !compresses,
+  'ratio of an entry': (block, { compresses }) =>
+    ('ratio' in block && block.ratio !== undefined) !== (compresses === true) && block.kind === 'indexer',
+  'ratio and overlap': (block) =>
+    (block.kind === 'compressor' && block.ratio !== (block.overlap ? RUNS.short : RUNS.long)) ||
+    (block.kind === 'indexer' && block.ratio !== undefined && block.ratio !== RUNS.short),
+  'headDim, which is not that of the shared attention': (block, _, { blocks }) =>
+    block.kind === 'compressor' &&
+    Object.values(blocks).some((other) => other.kind === 'shared' && other.headDim !== block.headDim),
+  tokenTable: (block, { tokenTables }) =>
+    block.kind === 'moe' &&
+    block.tokenTable === true &&
+    (!tokenTables || block.routerCorrection !== undefined),
+  'routerCorrection or tokenTable, which are missing': (block, { tokenTables }) =>
+    block.kind === 'moe' && tokenTables === true && !block.tokenTable && block.routerCorrection === undefined,
   clamped: (block, { clamps }) => isClamped(block) && !clamps,
   gate: (block, { ungated = false }) =>
     (block.kind === 'dense' || block.kind === 'moe') && (block.gate === false) !== ungated,
@@ -151,7 +170,9 @@ const STRANGE_BLOCKS: Readonly<
     (block.headDim < 64 || !Number.isInteger(Math.log2(block.headDim))),
   'queryRank, which is not that of the attention': (block, _, { blocks }) =>
     block.kind === 'indexer' &&
-    Object.values(blocks).some((other) => other.kind === 'latent' && other.queryRank !== block.queryRank),
+    Object.values(blocks).some(
+      (other) => (other.kind === 'latent' || other.kind === 'shared') && other.queryRank !== block.queryRank,
+    ),
   'heads, which are not the key-value heads of the attention': (block, { indexers }, { blocks }) =>
     block.kind === 'indexer' &&
     indexers === 'ofBlocks' &&
@@ -169,6 +190,7 @@ const isClamped = (block: Block): boolean =>
 
 /** What a loader does not take of a whole model. */
 const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, family: Family) => boolean>> = {
+  residualStreams: ({ residualStreams }, family) => residualStreams !== family.residualStreams,
   'norm.bias': ({ norm }, { biasesThroughout = false }) => (norm.bias === true) !== biasesThroughout,
   headBias: ({ headBias }, { biasesThroughout = false }) => (headBias === true) !== biasesThroughout,
   'feed-forwards one after the other': (architecture, { secondFfnNorm }) =>
@@ -210,13 +232,23 @@ const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, famil
     stackOf(architecture).length >= normsFrom,
   'an order of linear attention of its own': hasOtherLinear,
   'an order of windows of its own': hasOtherWindows,
+  'experts by a table behind others': (architecture) => {
+    const tables = stackOf(architecture).map((steps) => steps.flat().some(isByTable));
+    return tables.lastIndexOf(true) >= tables.filter(Boolean).length;
+  },
   'layers without experts': (architecture, { experts }) =>
     experts !== undefined && !placesExperts(architecture, experts),
 };
 
+const isOfShortRuns = (block: Block): boolean => block.kind === 'compressor' && block.ratio === RUNS.short;
+
+const isByTable = (block: Block): boolean => block.kind === 'moe' && block.tokenTable === true;
+
 function placesIndexers(stack: readonly Steps[], indexers: Family['indexers']): boolean {
   const has = stack.map((steps) => steps.flat().some(({ kind }) => kind === 'indexer'));
   if (!indexers) return !has.includes(true);
+  if (indexers === 'ofEntries')
+    return stack.every((steps, layer) => has[layer] === steps.flat().some(isOfShortRuns));
   if (indexers === 'ofBlocks')
     return stack.every((steps, layer) => has[layer] === steps.flat().some(({ kind }) => kind === 'moe'));
   return indexers === 'everywhere' ? !has.includes(false) : has[0] === true;

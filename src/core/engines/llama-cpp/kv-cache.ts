@@ -14,12 +14,17 @@ const CELL_STEP = 256;
  *
  * @example cellsOf({ grows: true, part: 'slidingWindow', keyElements: 1024, valueElements: 1024, window: 8192 }, settings) // 8704
  */
-export function cellsOf(cache: Pick<TokenCache, 'window'>, settings: Settings): number {
+export function cellsOf(cache: Pick<TokenCache, 'window' | 'tokensPerEntry'>, settings: Settings): number {
   const { contextPerSequence, swaFull, unified, sequences, ubatch } = settings;
+  if (cache.tokensPerEntry !== undefined) return entriesOf(cache.tokensPerEntry, settings);
   if (cache.window === undefined || swaFull) return contextPerSequence;
   const window = cache.window * (unified ? sequences : 1) + ubatch;
   return Math.ceil(Math.min(contextPerSequence, window) / CELL_STEP) * CELL_STEP;
 }
+
+/** Cells of a cache with one entry for so many tokens: `src/llama-kv-cache-dsv4.cpp:llama_kv_cache_dsv4()`. */
+export const entriesOf = (tokens: number, { contextPerSequence }: Settings): number =>
+  Math.ceil(Math.ceil(contextPerSequence / tokens) / CELL_STEP) * CELL_STEP;
 
 /**
  * Bytes that one layer of a class keeps in a buffer. Recurrent state is in 32-bit floats whatever the cache type: `src/llama-kv-cache.cpp:llama_kv_cache()`,

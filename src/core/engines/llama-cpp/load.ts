@@ -106,10 +106,11 @@ const NO_ATTENTION: KeptCache = { grows: true, part: 'fullAttention', keyElement
 
 function cacheClasses(architecture: Architecture, family: Family, layersAll: number): CacheClass[] {
   const classes = new Map<string, CacheClass>();
-  const keys = new Map<Block, string>();
+  const kept = new Map<Block, CacheClass[]>();
   const transposedElements = Math.max(0, ...Object.values(architecture.blocks).map(valueElementsOf));
   const heads = Object.values(architecture.blocks).find((block) => block.kind === 'full');
-  const classOf = (cache: KeptCache, key = JSON.stringify(cache)): CacheClass => {
+  const classOf = (cache: KeptCache): CacheClass => {
+    const key = JSON.stringify(cache);
     const known = classes.get(key) ?? {
       cache,
       part: cache.part,
@@ -122,11 +123,9 @@ function cacheClasses(architecture: Architecture, family: Family, layersAll: num
   stackOf(architecture).forEach((steps, layer) => {
     const blocks = steps.flat();
     for (const block of blocks) {
-      const cache = engineCache(block, family, heads);
-      if (!cache) continue;
-      const key = keys.get(block) ?? JSON.stringify(cache);
-      keys.set(block, key);
-      classOf(cache, key).upTo[layer + 1]! += 1;
+      const known = kept.get(block) ?? engineCaches(block, family, heads).map((cache) => classOf(cache));
+      kept.set(block, known);
+      for (const { upTo } of known) upTo[layer + 1]! += 1;
     }
     if (family.attentionFree && blocks.every(isFeedForward)) classOf(NO_ATTENTION).upTo[layer + 1]! += 1;
   });
@@ -141,14 +140,32 @@ function valueElementsOf(block: Block): number {
   return kvHeads * valueDim;
 }
 
-function engineCache(block: Block, family: Family, heads: Heads | undefined): KeptCache | undefined {
+function engineCaches(block: Block, family: Family, heads: Heads | undefined): KeptCache[] {
   const cache = cacheOf(block);
-  if (cache?.part === 'crossAttention') return undefined;
-  if (!cache?.grows) return cache;
+  if (!cache || cache.part === 'crossAttention') return [];
+  if (!cache.grows) return [cache];
   // `src/llama-kv-cache-msa.cpp`: one key-value head as wide as the attention's.
   if (cache.part === 'indexer' && family.indexers === 'ofBlocks')
-    return { ...cache, valueElements: heads?.valueDim ?? heads?.headDim ?? 0 };
-  return block.kind === 'chunked' && family.chunkWindow ? { ...cache, window: family.chunkWindow } : cache;
+    return [{ ...cache, valueElements: heads?.valueDim ?? heads?.headDim ?? 0 }];
+  if (block.kind === 'chunked' && family.chunkWindow) return [{ ...cache, window: family.chunkWindow }];
+  return [cache, ...compressorState(block)];
 }
 
 type Heads = Extract<Block, { kind: 'full' }>;
+
+/** Inputs and weights of the run that a compressor is in, and of the one before where they overlap: `src/llama-kv-cache-dsv4.cpp`. */
+function compressorState(block: Block): KeptCache[] {
+  const compressor = compressorOf(block);
+  if (!compressor) return [];
+  const { headDim, ratio, overlaps } = compressor;
+  const elements = headDim * ratio * (overlaps ? 4 : 1);
+  return [{ grows: false, part: 'recurrentState', convElements: elements, stateElements: elements }];
+}
+
+/** What makes one entry of several tokens: a block of its own, or part of an indexer, whose runs overlap. */
+function compressorOf(block: Block): { headDim: number; ratio: number; overlaps: boolean } | undefined {
+  if (block.kind === 'compressor') return { ...block, overlaps: block.overlap === true };
+  return block.kind === 'indexer' && block.ratio !== undefined
+    ? { headDim: block.headDim, ratio: block.ratio, overlaps: true }
+    : undefined;
+}

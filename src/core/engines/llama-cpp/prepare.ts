@@ -192,9 +192,9 @@ function mixContext(
   };
 }
 
-/** Query heads that share one key-value head. Latent attention has a single one. */
+/** Query heads that share one key-value head. Latent and shared attention have a single one. */
 function groupOf(block: Block): number {
-  if (block.kind === 'latent') return block.heads;
+  if (block.kind === 'latent' || block.kind === 'shared') return block.heads;
   return 'kvHeads' in block ? Math.floor(block.heads / block.kvHeads) : 0;
 }
 

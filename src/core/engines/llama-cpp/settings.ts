@@ -55,11 +55,13 @@ export function settingsOf(request: ResolvedRequest, prepared: PreparedModel): S
     });
   }
   const sequences = autoSlots ? AUTO_SLOTS : request.sequences;
-  const unified = autoSlots || options['kv-unified'] === true;
+  const asksUnified = autoSlots || options['kv-unified'] === true;
   const asked = Number(options['ctx-size'] ?? request.contextTokens * request.sequences);
   const total = padded(asked, CONTEXT_STEP);
-  const contextPerSequence = unified ? total : padded(Math.floor(total / sequences), CONTEXT_STEP);
-  const contextTotal = unified ? total : contextPerSequence * sequences;
+  const contextPerSequence = asksUnified ? total : padded(Math.floor(total / sequences), CONTEXT_STEP);
+  const contextTotal = asksUnified ? total : contextPerSequence * sequences;
+  // `src/llama-kv-cache-dsv4.cpp`: caches are apart, whatever was asked.
+  const unified = asksUnified && !familyOf(prepared)?.compresses;
   // The engine caps the batch by the context before it pads it.
   const batch = Math.min(asked, Number(options['batch-size']));
   const ubatch = Math.min(batch, Number(options['ubatch-size']));

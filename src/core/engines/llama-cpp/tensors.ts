@@ -60,6 +60,17 @@ const NAMES: Record<string, string> = {
   'self_attn.sinks': 'attn_sinks',
   'self_attn.q_a_proj': 'attn_q_a',
   'self_attn.q_a_layernorm': 'attn_q_a_norm',
+  'self_attn.q_a_norm': 'attn_q_a_norm',
+  'self_attn.kv_proj': 'attn_kv',
+  'self_attn.kv_norm': 'attn_kv_a_norm',
+  'self_attn.o_a_proj': 'attn_output_a',
+  'self_attn.o_b_proj': 'attn_output_b',
+  'self_attn.compressor.kv_proj': 'attn_compressor_kv',
+  'self_attn.compressor.gate_proj': 'attn_compressor_gate',
+  'self_attn.compressor.kv_norm': 'attn_compressor_norm',
+  'self_attn.indexer.compressor.kv_proj': 'indexer_compressor_kv',
+  'self_attn.indexer.compressor.gate_proj': 'indexer_compressor_gate',
+  'self_attn.indexer.compressor.kv_norm': 'indexer_compressor_norm',
   'self_attn.q_b_proj': 'attn_q_b',
   'self_attn.kv_a_proj_with_mqa': 'attn_kv_a_mqa',
   'self_attn.kv_a_layernorm': 'attn_kv_a_norm',
@@ -157,12 +168,31 @@ interface Surroundings {
   readonly blocks: readonly Block[];
 }
 
+type Conversion = (part: Part, surroundings: Surroundings) => Named[];
+
+/** A tensor that the converter calls a weight. */
+function as(name: string): Conversion {
+  return ({ shape }) => [{ name, ne: shape.toReversed() }];
+}
+
 /** Tensors whose shape or name the converter changes, by their neutral name. */
-const RESHAPED: Record<string, (part: Part, surroundings: Surroundings) => Named[]> = {
+const RESHAPED: Record<string, Conversion> = {
   'self_attn.q_proj.weight': queriesAndGate,
   'self_attn.g_proj.weight': ({ shape }) => [{ name: 'attn_gate.weight', ne: [shape[1]!, shape[0]!] }],
   'self_attn.sinks': ({ shape }) => [{ name: 'attn_sinks.weight', ne: shape }],
   'self_attn.kv_b_proj.weight': splitLatent,
+  'self_attn.compressor.position_bias': as('attn_compressor_ape.weight'),
+  'self_attn.indexer.compressor.position_bias': as('indexer_compressor_ape.weight'),
+  'mixer_hc.fn': as('hc_attn_fn.weight'),
+  'mixer_hc.base': as('hc_attn_base.weight'),
+  'mixer_hc.scale': as('hc_attn_scale.weight'),
+  'ffn_hc.fn': as('hc_ffn_fn.weight'),
+  'ffn_hc.base': as('hc_ffn_base.weight'),
+  'ffn_hc.scale': as('hc_ffn_scale.weight'),
+  'hc_head.fn': as('output_hc_fn.weight'),
+  'hc_head.base': as('output_hc_base.weight'),
+  'hc_head.scale': as('output_hc_scale.weight'),
+  'mlp.gate.tid2eid': tokenTable,
   'linear_attn.in_proj_qkvz.weight': splitDeltaNet,
   'linear_attn.in_proj_ba.weight': betaAlpha,
   'linear_attn.dt_bias': ({ shape }) => [{ name: 'ssm_dt.bias', ne: shape }],
@@ -336,6 +366,11 @@ function blockOfKind<K extends Block['kind']>(
   if (!found)
     throw new InputError('not-understood', { field: `a layer without ${kind}`, engine: 'llama.cpp' });
   return found as Extract<Block, { kind: K }>;
+}
+
+/** Experts of each token of the vocabulary; rows that no token uses are dropped. */
+function tokenTable({ shape }: Part, { architecture: { paddingRows = 0 } }: Surroundings): Named[] {
+  return [{ name: 'ffn_gate_tid2eid.weight', ne: [shape[1]!, shape[0]! - paddingRows] }];
 }
 
 /** `conversion/deepseek.py`: `kv_b` becomes a transposed key part and a value part, one matrix a head. */

@@ -148,7 +148,7 @@ const deepseekV4: Adapter = (config) => {
   const moeAt = (layer: number): Block =>
     layer < hashed ? { ...experts, tokenTable: true } : { ...experts, routerCorrection: true };
   const modules = config.countOrNone('num_nextn_predict_layers');
-  config.ignore('qk_nope_head_dim', 'num_key_value_heads', 'expert_dtype', 'index_topk', 'hc_sinkhorn_iters');
+  config.ignore('qk_nope_head_dim', 'num_key_value_heads', 'expert_dtype', 'hc_sinkhorn_iters');
   config.ignore('layer_types', 'mlp_layer_types', 'compress_rates', 'intermediate_size');
   return {
     ...outlineOf(config, { epsilon: [1e-6], context: 1_048_576 }),
@@ -174,7 +174,13 @@ function sharedAttention(config: Fields): (ratio: number) => Block | Block[] {
     outputRank: config.count('o_lora_rank'),
     window: config.count('sliding_window'),
   };
-  const index = { heads: config.count('index_n_heads'), headDim: config.count('index_head_dim'), queryRank };
+  const chosenTokens = config.optionalCount('index_topk');
+  const index = {
+    heads: config.count('index_n_heads'),
+    headDim: config.count('index_head_dim'),
+    queryRank,
+    ...(chosenTokens ? { chosenTokens } : {}),
+  };
   config.ignore('qk_rope_head_dim');
   return (ratio) => {
     if (ratio === 0) return attention;

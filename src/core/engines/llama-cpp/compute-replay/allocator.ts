@@ -27,6 +27,7 @@ const IN_PLACE: ReadonlySet<Op> = new Set([
   'MUL',
   'DIV',
   'SQR',
+  'SQRT',
   'UNARY',
   'ROPE',
   'RMS_NORM',

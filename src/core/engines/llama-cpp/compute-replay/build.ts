@@ -5,7 +5,9 @@ import {
   type BlockInputs,
   blockInputs,
   type CacheInputs,
+  type CompressingInputs,
   cacheInputs,
+  compressingInputs,
   type DecayInputs,
   decayInputs,
   type IndexerInputs,
@@ -21,6 +23,7 @@ import { findWeight } from './weights.js';
 export interface Build extends Structure {
   readonly graph: Graph;
   readonly sizes: Sizes;
+  readonly tokenIds: () => Tensor;
   readonly positions: () => Tensor;
   readonly positionScale: () => Tensor;
   readonly outputIds: () => Tensor;
@@ -28,6 +31,7 @@ export interface Build extends Structure {
   readonly indexerInputs: () => IndexerInputs;
   readonly decayInputs: () => DecayInputs;
   readonly blockInputs: () => BlockInputs;
+  readonly compressingInputs: () => CompressingInputs;
   /** Cells that the last indexer chose. */
   chosenCells: Tensor | undefined;
   /** Rows of recurrent state that the sequences read, and those that only move. */
@@ -48,11 +52,13 @@ export function newBuild(structure: Structure): Build {
     ...structure,
     graph: newGraph(),
     sizes,
+    tokenIds: once(() => input('inp_tokens', 'I32', [tokens])),
     positions: once(() => input('inp_pos', 'I32', [scaled(tokens, family.positionsPerToken ?? 1)])),
     positionScale: once(() => input('inp_attn_scale', 'F32', [1, 1, tokens])),
     outputIds: once(() => input('out_ids', 'I32', [rows])),
     cacheInputs: (inWindow) => (inWindow ? windowed() : full()),
     blockInputs: once(() => blockInputs(structure, sizes, full().mask)),
+    compressingInputs: once(() => compressingInputs(structure, sizes)),
     decayInputs: once(() => decayInputs(structure, sizes)),
     indexerInputs: once(() => indexerInputs(structure, sizes)),
     chosenCells: undefined,

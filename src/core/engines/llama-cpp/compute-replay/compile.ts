@@ -1,5 +1,6 @@
 import { type Steps, stackOf } from '../../../tensors/stack.js';
-import { cellsOf } from '../kv-cache.js';
+import { RUNS } from '../families.js';
+import { cellsOf, entriesOf } from '../kv-cache.js';
 import { isPipeline, PIPELINE_COPIES, type Placement } from '../placement.js';
 import type { PreparedModel } from '../prepare.js';
 import type { Settings } from '../settings.js';
@@ -91,7 +92,9 @@ export function dimensionsOf(
 ): Record<Variable, number> {
   const { ubatchTokens, sequences, outputRows, contextPerSequence } = settings;
   const indexer = blocks.find((block) => block.kind === 'indexer');
-  const { chosenTokens = 0, blockTokens = 1 } = indexer ?? {};
+  const { chosenTokens = 0, blockTokens = 1, ratio } = indexer ?? {};
+  const compresses = blocks.some(({ kind }) => kind === 'shared');
+  const entries = compresses ? entriesOf(RUNS.short, settings) : 0;
   const positionBlocks = Math.ceil((indexer?.blockTokens ? positions : contextPerSequence) / blockTokens);
   let windowCells = 0;
   for (const { cache } of caches) {
@@ -104,7 +107,8 @@ export function dimensionsOf(
     rows: outputRows,
     cells: contextPerSequence,
     windowCells,
-    blocks: positionBlocks,
-    chosen: Math.min(positionBlocks, chosenTokens / blockTokens),
+    entries,
+    blocks: compresses ? entriesOf(RUNS.long, settings) : positionBlocks,
+    chosen: Math.min(ratio ? entries : positionBlocks, chosenTokens / blockTokens),
   };
 }

@@ -1,7 +1,7 @@
 /** How a mixture of experts chooses and weighs. */
 export interface Routing {
   /** What becomes of the router's logits; `softmaxOfChosen`: only after the choice. */
-  readonly gating: 'softmax' | 'sigmoid' | 'softmaxOfChosen';
+  readonly gating: 'softmax' | 'sigmoid' | 'softmaxOfChosen' | 'sqrtSoftplus';
   /** Weights of the chosen experts sum to one. */
   readonly normalised?: true;
   /** A factor on the weights other than one. */
@@ -86,6 +86,7 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
     routing: { gating: 'sigmoid', normalised: true, scaled: true },
     uncorrected: { gating: 'softmax', scaled: true },
   },
+  deepseek4: { routing: { gating: 'sqrtSoftplus', normalised: true, scaled: true } },
   deepseek32: { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
   'glm-dsa': { routing: { gating: 'sigmoid', normalised: true, scaled: true } },
   'ernie4_5-moe': { routing: { gating: 'softmax', normalised: true } },

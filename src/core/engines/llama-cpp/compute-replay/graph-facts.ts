@@ -13,6 +13,8 @@ export interface Dimensions {
   readonly rows: Size;
   readonly cells: Size;
   readonly windowCells: Size;
+  /** Cells of compressed caches: of short runs of tokens, and of blocks of them. */
+  readonly entries: Size;
   readonly blocks: Size;
   readonly chosen: Size;
 }

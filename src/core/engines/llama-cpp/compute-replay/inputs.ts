@@ -1,9 +1,10 @@
 import { type GgmlType, isQuantised } from '../../../quant/ggml-types.js';
 import { stackOf } from '../../../tensors/stack.js';
+import { RUNS } from '../families.js';
 import { attentionOf, isWindowed, type Sizes, type Structure, widestValues } from './graph-facts.js';
 import { once } from './once.js';
 import { cast, input } from './ops.js';
-import { scaled } from './size.js';
+import { type Size, scaled } from './size.js';
 import type { Tensor } from './tensor.js';
 
 /** Inputs of one kind of cache: `src/llama-graph.cpp:build_attn_inp_kv_impl, build_attn_inp_kv_iswa`. */
@@ -33,6 +34,29 @@ export interface BlockInputs {
   readonly blockOfCell: Tensor;
   /** The mask of attention, in 32-bit floats. */
   readonly causal: () => Tensor;
+}
+
+/** Inputs of a cache with one entry for a run of tokens: `src/llama-graph.cpp:dsv4_build_comp_inputs`. */
+export interface EntryInputs {
+  /** The place of every token in its run. */
+  readonly places: Tensor;
+  /** What the runs still open at the end keep, and where. */
+  readonly keptFrom: Tensor;
+  readonly keptTo: Tensor;
+  /** Tokens of the new entries, the cells and positions of those. */
+  readonly tokens: Tensor;
+  readonly cells: Tensor;
+  readonly positions: Tensor;
+  readonly mask: Tensor;
+  readonly turn: Tensor | undefined;
+}
+
+/** Inputs of attention that compresses: those of its window, of short and long runs, and of the indexer of short ones. */
+export interface CompressingInputs {
+  readonly window: Pick<CacheInputs, 'keyIndices' | 'mask' | 'keyTurn'>;
+  readonly short: EntryInputs;
+  readonly long: EntryInputs;
+  readonly index: EntryInputs;
 }
 
 /** How much is left of what was before, by head: `src/models/minimax-01.cpp:llm_graph_input_la`. */
@@ -89,6 +113,44 @@ export function blockInputs({ architecture }: Structure, sizes: Sizes, mask: Ten
     cellValues: input('msa_pos_slot', 'F32', [positions, streams]),
     blockOfCell: input('msa_cell_blk', 'I32', [cells, streams]),
     causal: once(() => cast(mask, 'F32')),
+  };
+}
+
+/** `src/llama-graph.cpp:build_inp_dsv4` */
+export function compressingInputs(structure: Structure, sizes: Sizes): CompressingInputs {
+  const { architecture, flashAttention, kvTypeK } = structure;
+  const { tokens, streamTokens, streams, windowCells, entries, blocks } = sizes;
+  const all = Object.values(architecture.blocks);
+  const headDim = all.find((block) => block.kind === 'shared')?.headDim ?? 0;
+  const indexDim = all.find((block) => block.kind === 'indexer')?.headDim ?? 0;
+  const turn = (dim: number) => input('attn_inp_rot', 'F32', [largestTurn(dim), largestTurn(dim)]);
+  const turnOfType = () => (isQuantised(kvTypeK) && headDim % TURN === 0 ? turn(headDim) : undefined);
+  const mask = (type: 'F16' | 'F32', cells: Size) =>
+    input('attn_inp_kq_mask', type, [cells, streamTokens, 1, streams]);
+  const maskType = flashAttention ? 'F16' : 'F32';
+  const inputsOf = (run: number, overlap: boolean): Omit<EntryInputs, 'mask' | 'turn'> => {
+    const count = Math.floor((tokens as number) / run) + (streams as number);
+    const kept = Math.min(tokens as number, run * (overlap ? 2 : 1) * (streams as number));
+    const ids = (name: string, ne: Size) => input(`dsv4_${name}`, 'I32', [ne]);
+    return {
+      places: ids('state_pos', tokens),
+      keptFrom: ids('state_persist_src_idxs', kept),
+      keptTo: ids('state_persist_dst_idxs', kept),
+      tokens: ids('state_read_idxs', (overlap ? 2 : 1) * run * count),
+      cells: input('dsv4_state_write_idxs', 'I64', [count]),
+      positions: ids('state_write_pos', count),
+    };
+  };
+  return {
+    window: {
+      keyIndices: input('attn_inp_k_idxs', 'I64', [tokens]),
+      mask: mask(maskType, windowCells),
+      keyTurn: turnOfType(),
+    },
+    short: { ...inputsOf(RUNS.short, true), mask: mask(maskType, entries), turn: turnOfType() },
+    long: { ...inputsOf(RUNS.long, false), mask: mask(maskType, blocks), turn: turnOfType() },
+    // The fused kernel takes a mask in half precision, and its keys are always turned.
+    index: { ...inputsOf(RUNS.short, true), mask: mask('F16', entries), turn: turn(indexDim) },
   };
 }
 

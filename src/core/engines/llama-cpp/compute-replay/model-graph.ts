@@ -12,6 +12,8 @@ import { joinLayerInput, layerInputs } from './blocks/layer-embedding.js';
 import { lightning } from './blocks/lightning.js';
 import { mamba1 } from './blocks/mamba1.js';
 import { mamba2 } from './blocks/mamba2.js';
+import { shared } from './blocks/shared.js';
+import { mergedStreams, splitIntoStreams, streamLayer } from './blocks/streams.js';
 import { type Build, newBuild, norm, put, weight } from './build.js';
 import type { Graph } from './graph.js';
 import type { Structure } from './graph-facts.js';
@@ -38,6 +40,7 @@ const BUILDERS: { [K in Block['kind']]?: Builder<K> } = {
   lightning,
   mamba1,
   mamba2,
+  shared,
   dense,
   moe,
 };
@@ -71,7 +74,10 @@ export function modelGraph(structure: Structure, layers: readonly GraphLayer[]):
   const rows = embedding(build);
   const scaledRows = scales(build, 'embedding', rows);
   if (scaledRows !== rows) put(build, scaledRows);
-  let hidden = build.family.normsEmbedding ? rmsNorm(scaledRows) : scaledRows;
+  const normedRows = build.family.normsEmbedding ? rmsNorm(scaledRows) : scaledRows;
+  const { residualStreams } = structure.architecture;
+  if (residualStreams) put(build, build.compressingInputs().window.mask);
+  let hidden = residualStreams ? splitIntoStreams(build, normedRows, residualStreams) : normedRows;
   const inputs = layerInputs(build, hidden);
   layers.forEach(({ layer, steps }, index) => {
     build.graph.starts.push(hidden);
@@ -81,7 +87,7 @@ export function modelGraph(structure: Structure, layers: readonly GraphLayer[]):
     const scaled = factor ? mul(joined, factor) : joined;
     hidden = layer < build.deepstackLayers ? add(scaled, embeddingPart(rows)) : scaled;
   });
-  put(build, logits(build, hidden));
+  put(build, logits(build, residualStreams ? mergedStreams(build, hidden) : hidden));
   return build.graph;
 }
 
@@ -96,7 +102,7 @@ function embedding(build: Build): Tensor {
   const { tokens } = build.sizes;
   const { hiddenSize } = build.architecture;
   const width = hiddenSize * (1 + build.deepstackLayers);
-  const rows = getRows(weight(build, EMBEDDING), input('inp_tokens', 'I32', [tokens]));
+  const rows = getRows(weight(build, EMBEDDING), build.tokenIds());
   const wide = put(build, width > hiddenSize ? pad(rows, width) : rows);
   put(build, input('inp_embd', 'F32', [width, tokens]));
   return width > hiddenSize ? view(wide, [hiddenSize, tokens], stridesOf(wide)) : wide;
@@ -111,6 +117,7 @@ interface Position {
 }
 
 function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast }: Position): Tensor {
+  if (build.architecture.residualStreams) return layerOfStreams(build, steps, hidden, layer);
   const { family, ffnNorm, postNorms } = build;
   const choose = (a: Tensor) => (isLast && !family.choosesRows ? getRows(a, build.outputIds()) : a);
   const [only, ...more] = steps.flat();
@@ -143,6 +150,14 @@ function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast 
   const before = normBefore(build, middle, `${ffnNorm}.weight`, layer);
   const fed = buildBlock(build, feedForward, before, layer);
   return joined(build, fed, family.keepsNormed ? before : middle, layer);
+}
+
+function layerOfStreams(build: Build, steps: Steps, hidden: Tensor, layer: number): Tensor {
+  const { mixer, beside, feedForward } = blocksOf(steps);
+  return streamLayer(build, hidden, layer, {
+    mixer: (cur) => buildBlock(build, mixer, cur, layer, beside),
+    feedForward: (cur) => buildBlock(build, feedForward, cur, layer),
+  });
 }
 
 /** The end of a layer: what its feed-forward made joins what was before. */
@@ -178,10 +193,15 @@ interface LayerBlocks {
   readonly parallel: boolean;
 }
 
+type Beside = Extract<Block, { kind: 'indexer' | 'compressor' }>;
+
+/** What helps a mixer. */
+const isBeside = (block: Block): block is Beside => block.kind === 'indexer' || block.kind === 'compressor';
+
 function blocksOf(steps: Steps): LayerBlocks {
   const blocks = steps.flat();
-  const [mixer, feedForward, experts, ...more] = blocks.filter(({ kind }) => kind !== 'indexer');
-  const beside = blocks.filter((block) => block.kind === 'indexer');
+  const [mixer, feedForward, experts, ...more] = blocks.filter((block) => !isBeside(block));
+  const beside = blocks.filter(isBeside);
   const isKnown =
     mixer && feedForward && !isFeedForward(mixer) && isFeedForward(feedForward) && more.length === 0;
   if (!isKnown || (experts && experts.kind !== 'moe')) {

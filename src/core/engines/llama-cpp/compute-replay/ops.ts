@@ -39,6 +39,7 @@ export const layerNorm = like('NORM');
 export const rope = like('ROPE');
 export const softMax = like('SOFT_MAX');
 export const square = like('SQR');
+export const squareRoot = like('SQRT');
 
 /** Squeezed by a hyperbolic tangent. */
 export const softCapped = (a: Tensor): Tensor => scale(unary(scale(a)));
@@ -60,12 +61,11 @@ export const sumRows = (a: Tensor): Tensor => tensor('SUM_ROWS', a.type, [1, a.n
 
 export const repeat = (a: Tensor, ne: readonly Size[]): Tensor => tensor('REPEAT', a.type, shape(ne), [a]);
 
-export const concat = (a: Tensor, b: Tensor): Tensor =>
-  tensor('CONCAT', a.type, [plus(a.ne[0], b.ne[0]), a.ne[1], a.ne[2], a.ne[3]], [a, b]);
-
-/** Rows of one tensor behind those of another. */
-export const concatRows = (a: Tensor, b: Tensor): Tensor =>
-  tensor('CONCAT', a.type, [a.ne[0], plus(a.ne[1], b.ne[1]), a.ne[2], a.ne[3]], [a, b]);
+/** One tensor behind another, along a dimension: rows, planes or, as a rule, what is in a row. */
+export function concat(a: Tensor, b: Tensor, along: 0 | 1 | 2 = 0): Tensor {
+  const ne = a.ne.map((size, axis) => (axis === along ? plus(size, b.ne[axis]!) : size));
+  return tensor('CONCAT', a.type, shape(ne), [a, b]);
+}
 
 /** The largest of every run of numbers, of which a row has so many. */
 export const poolMax = (a: Tensor, runs: Size): Tensor =>
@@ -131,6 +131,18 @@ export function gatedDeltaNet(src: readonly [Tensor, Tensor, Tensor, Tensor, Ten
   const rows = plus(times(tokens, sequences), times(size, sequences));
   return tensor('GATED_DELTA_NET', 'F32', [times(size, heads), rows, 1, 1], [...src]);
 }
+
+/** Weighed sum of the streams of every token. */
+export const joinStreams = (streams: Tensor, weights: Tensor): Tensor =>
+  tensor('DSV4_HC_PRE', 'F32', shape([streams.ne[0], streams.ne[2]]), [streams, weights]);
+
+/** How much of each stream each other one keeps: factors and biases on raw numbers for each token. */
+export const combineStreams = (raw: Tensor, factors: Tensor, biases: Tensor, streams: number): Tensor =>
+  tensor('DSV4_HC_COMB', 'F32', shape([streams, streams, raw.ne[1]]), [raw, factors, biases]);
+
+/** Streams with what a block made of them. */
+export const spreadStreams = (made: Tensor, streams: Tensor, weights: Tensor, combined: Tensor): Tensor =>
+  tensor('DSV4_HC_POST', 'F32', streams.ne, [made, streams, weights, combined]);
 
 // Views: no memory of their own.
 

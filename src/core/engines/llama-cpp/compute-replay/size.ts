@@ -1,11 +1,11 @@
 /**
  * What a size depends on beyond the model: tokens of one sequence in the graph, the same once more as those that each
- * of them looks at, sequences, rows of logits, cells of one stream of the cache and of the cache of windows, blocks of
- * positions, cells or blocks that an indexer chooses.
+ * of them looks at, sequences, rows of logits, cells of one stream of the cache and of the cache of windows, entries
+ * for short runs of tokens, blocks of positions, cells or blocks that an indexer chooses.
  */
 export const VARIABLES = [
   ...(['sequenceTokens', 'seenTokens', 'sequences', 'rows'] as const),
-  ...(['cells', 'windowCells', 'blocks', 'chosen'] as const),
+  ...(['cells', 'windowCells', 'entries', 'blocks', 'chosen'] as const),
 ] as const;
 
 export type Variable = (typeof VARIABLES)[number];

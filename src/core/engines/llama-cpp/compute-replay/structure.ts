@@ -12,20 +12,30 @@ import { variable } from './size.js';
  * Every dimension open. A single sequence is a number: then more shapes are the same. So is any number of them where the
  * graph has a part for each.
  */
-export const openDimensions = (model: PreparedModel, { sequences }: Settings): Dimensions => ({
+export const openDimensions = (model: PreparedModel, settings: Settings): Dimensions => ({
   sequenceTokens: variable('sequenceTokens'),
   seenTokens: variable('seenTokens'),
-  sequences: sequences === 1 || choosesBlocks(model) ? sequences : variable('sequences'),
+  sequences: settings.sequences === 1 ? 1 : variable('sequences'),
   rows: variable('rows'),
   cells: variable('cells'),
   windowCells: variable('windowCells'),
+  entries: variable('entries'),
   blocks: variable('blocks'),
   chosen: variable('chosen'),
+  ...fixedDimensions(model, settings),
 });
 
-/** Whether an indexer chooses blocks of positions, for each sequence on its own. */
-const choosesBlocks = ({ blocks }: PreparedModel): boolean =>
-  blocks.some((block) => block.kind === 'indexer' && block.blockTokens !== undefined);
+/** What must be a number: sequences that have parts of the graph, tokens that make entries, each for a run of them. */
+function fixedDimensions(
+  { blocks }: PreparedModel,
+  { sequences, ubatchTokens }: Settings,
+): Partial<Record<'sequences' | 'sequenceTokens', number>> {
+  if (blocks.some(({ kind }) => kind === 'shared'))
+    return { sequences, sequenceTokens: ubatchTokens / sequences };
+  return blocks.some((block) => block.kind === 'indexer' && block.blockTokens !== undefined)
+    ? { sequences }
+    : {};
+}
 
 /** Whether the graph has one token of each sequence. */
 const hasSingleTokens = ({ ubatchTokens, streams }: Settings): boolean => ubatchTokens === streams;
@@ -91,7 +101,8 @@ export function programKey(model: PreparedModel, settings: Settings, placement: 
   const caches = borrows ? `${kvTypeK} ${kvTypeV}` : `${cacheKind(kvTypeK)} ${cacheKind(kvTypeV)}`;
   const rows = `${Math.min(ubatchTokens, OFFLOAD_ROWS)} ${Math.min(outputRows, OFFLOAD_ROWS)}`;
   const borrowed = borrows ? `${quant.name} ${fileBytes} ${rows}` : '';
-  const bySequence = choosesBlocks(model) ? `${sequences} ${hasSingleTokens(settings)}` : sequences > 1;
+  const fixed = fixedDimensions(model, settings);
+  const bySequence = `${sequences > 1} ${fixed.sequences} ${fixed.sequenceTokens} ${fixed.sequences !== undefined && hasSingleTokens(settings)}`;
   let layers = `${host.to} ${outputCard} ${hostExpertLayers} ${spreads} ${cacheOnHost} ${settings.opOffload}`;
   for (const { to } of cards) layers += ` ${to}`;
   for (const { pattern, device } of overrides) layers += ` ${pattern} ${device}`;

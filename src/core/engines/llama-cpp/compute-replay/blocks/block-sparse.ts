@@ -6,7 +6,7 @@ import {
   addInPlace,
   arange,
   cast,
-  concatRows,
+  concat,
   cont,
   flashAttention,
   getRows,
@@ -101,7 +101,7 @@ export function attendBlocks(
 function masked(parts: Parts): Tensor {
   const count = parts.build.sizes.streams as number;
   const [first, ...more] = Array.from({ length: count }, () => maskedSequence(parts));
-  return more.reduce(concatRows, first!);
+  return more.reduce((all, one) => concat(all, one, 1), first!);
 }
 
 /** One sequence: a mask over its cells, made of the blocks that each head chose. */

@@ -22,6 +22,7 @@ import {
   setRows,
   softMax,
   square,
+  squareRoot,
   sumRows,
   topK,
   unary,
@@ -154,10 +155,13 @@ function chosen(build: Build, block: Moe, routing: Routing, cur: Tensor, layer: 
   const bias = build.find('ffn_gate_inp.bias', layer);
   const logits = bias ? add(plain, bias) : plain;
   const probabilities = GATINGS[routing.gating](logits);
+  const table = build.find('ffn_gate_tid2eid.weight', layer);
   const correction = build.find('exp_probs_b.bias', layer);
   const corrected = correction ? add(probabilities, correction) : probabilities;
   const scores = routing.weighsInput ? logits : corrected;
-  const experts = topK(withinGroups(block, scores, tokens), activeExperts);
+  const experts = table
+    ? getRows(table, build.tokenIds())
+    : topK(withinGroups(block, scores, tokens), activeExperts);
   const weights = getRows(reshape(probabilities, [1, count, tokens]), experts);
   return { experts, weights: weighed(weights, routing, activeExperts, tokens) };
 }
@@ -166,6 +170,7 @@ const GATINGS: Record<Routing['gating'], (logits: Tensor) => Tensor> = {
   softmax: (logits) => softMax(logits),
   sigmoid: (logits) => unary(logits),
   softmaxOfChosen: (logits) => logits,
+  sqrtSoftplus: (logits) => squareRoot(unary(logits)),
 };
 
 /** Best experts of each group that its score is made of. */

@@ -62,12 +62,18 @@ export function chosenCells(
 }
 
 /** A mask that lets attention see the chosen cells alone: `src/llama-graph.cpp:build_attn(llm_graph_input_attn_k_dsa *, …)`. */
-export function maskOfChosen(build: Build, mask: Tensor, chosen: Tensor): Tensor {
-  const { cells, streams, streamTokens } = build.sizes;
+export function maskOfChosen(
+  build: Build,
+  mask: Tensor,
+  chosen: Tensor,
+  zeroType: 'F16' | 'F32' = 'F32',
+): Tensor {
+  const { streams, streamTokens } = build.sizes;
+  const cells = mask.ne[0];
   const [element, row, plane] = stridesOf(mask);
   const hidden = view(fill(mask), [1, cells, streamTokens, streams], [element, element, row, plane]);
   const ids = view(chosen, [chosen.ne[0], streamTokens, streams]);
-  const zeros = tensor('NONE', 'F32', [1, chosen.ne[0], streamTokens, streams], []);
+  const zeros = tensor('NONE', zeroType, [1, chosen.ne[0], streamTokens, streams], []);
   const seen = setRows(hidden, fill(zeros), ids);
   return add(view(seen, [cells, streamTokens, 1, streams], [element, row, plane, plane]), mask);
 }
