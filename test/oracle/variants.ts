@@ -310,6 +310,8 @@ const REDRAWS: { readonly [K in Block['kind']]?: Redraw<K> } = {
   moe: (_, block, { experts }) => ({
     ...experts!,
     clamped: block.clamped,
+    tokenTable: block.tokenTable,
+    routerCorrection: block.routerCorrection,
     shared: block.shared && { ...block.shared, intermediateSize: experts!.shared!.intermediateSize },
   }),
 };

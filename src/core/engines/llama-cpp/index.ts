@@ -124,7 +124,8 @@ const atMost = ({ low, high }: Estimate): Estimate => ({ bytes: high, low, high 
 function contextOf(settings: Settings, { options, contextTokens }: ResolvedRequest): number {
   const shared = options['ctx-size'];
   if (shared === undefined) return contextTokens;
-  const part = settings.unified ? Number(shared) : Math.floor(Number(shared) / settings.sequences);
+  const isDivided = settings.contextPerSequence < settings.contextTotal;
+  const part = isDivided ? Math.floor(Number(shared) / settings.sequences) : Number(shared);
   if (contextTokens !== part && contextTokens !== settings.contextPerSequence) {
     throw new InputError('contradiction', {
       one: `a context of ${contextTokens} tokens`,

@@ -124,7 +124,9 @@ export function compressingInputs(structure: Structure, sizes: Sizes): Compressi
   const headDim = all.find((block) => block.kind === 'shared')?.headDim ?? 0;
   const indexDim = all.find((block) => block.kind === 'indexer')?.headDim ?? 0;
   const turn = (dim: number) => input('attn_inp_rot', 'F32', [largestTurn(dim), largestTurn(dim)]);
-  const turnOfType = () => (isQuantised(kvTypeK) && headDim % TURN === 0 ? turn(headDim) : undefined);
+  // `src/llama-kv-cache.cpp:llama_kv_cache()`: keys as wide as those of the indexer are always turned.
+  const turns = (isQuantised(kvTypeK) && headDim % TURN === 0) || headDim === indexDim;
+  const turnOfKeys = () => (turns ? turn(headDim) : undefined);
   const mask = (type: 'F16' | 'F32', cells: Size) =>
     input('attn_inp_kq_mask', type, [cells, streamTokens, 1, streams]);
   const maskType = flashAttention ? 'F16' : 'F32';
@@ -145,10 +147,10 @@ export function compressingInputs(structure: Structure, sizes: Sizes): Compressi
     window: {
       keyIndices: input('attn_inp_k_idxs', 'I64', [tokens]),
       mask: mask(maskType, windowCells),
-      keyTurn: turnOfType(),
+      keyTurn: turnOfKeys(),
     },
-    short: { ...inputsOf(RUNS.short, true), mask: mask(maskType, entries), turn: turnOfType() },
-    long: { ...inputsOf(RUNS.long, false), mask: mask(maskType, blocks), turn: turnOfType() },
+    short: { ...inputsOf(RUNS.short, true), mask: mask(maskType, entries), turn: turnOfKeys() },
+    long: { ...inputsOf(RUNS.long, false), mask: mask(maskType, blocks), turn: turnOfKeys() },
     // The fused kernel takes a mask in half precision, and its keys are always turned.
     index: { ...inputsOf(RUNS.short, true), mask: mask('F16', entries), turn: turn(indexDim) },
   };

@@ -98,7 +98,8 @@ export function programKey(model: PreparedModel, settings: Settings, placement: 
   const { flashAttention, kvTypeK, kvTypeV, sequences, streams, ubatchTokens, outputRows } = settings;
   const { cards, host, outputCard, hostExpertLayers, spreads, overrides, cacheOnHost } = placement;
   const borrows = borrowsWeights(placement);
-  const caches = borrows ? `${kvTypeK} ${kvTypeV}` : `${cacheKind(kvTypeK)} ${cacheKind(kvTypeV)}`;
+  const caches =
+    borrows || joinsCaches(model) ? `${kvTypeK} ${kvTypeV}` : `${cacheKind(kvTypeK)} ${cacheKind(kvTypeV)}`;
   const rows = `${Math.min(ubatchTokens, OFFLOAD_ROWS)} ${Math.min(outputRows, OFFLOAD_ROWS)}`;
   const borrowed = borrows ? `${quant.name} ${fileBytes} ${rows}` : '';
   const fixed = fixedDimensions(model, settings);
@@ -108,6 +109,9 @@ export function programKey(model: PreparedModel, settings: Settings, placement: 
   for (const { pattern, device } of overrides) layers += ` ${pattern} ${device}`;
   return `${flashAttention} ${caches} ${bySequence} ${streams > 1} ${borrowed} ${layers}`;
 }
+
+/** Whether caches are joined to one tensor, in their own type. */
+const joinsCaches = ({ blocks }: PreparedModel): boolean => blocks.some(({ kind }) => kind === 'shared');
 
 /** Quantised types differ only in bytes, and caches have theirs already. */
 const cacheKind = (type: GgmlType): string => (isQuantised(type) ? 'quantised' : type);
