@@ -3,6 +3,7 @@ import { sources } from './sources.js';
 
 export const ggmlType = z.enum([
   'F32',
+  'I32',
   'F16',
   'BF16',
   'Q4_0',

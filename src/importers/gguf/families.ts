@@ -117,6 +117,7 @@ export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
     fusesExperts: true,
     refuses: { [TEMPERATURE]: isScaledByPosition },
   },
+  deepseek4: { skipsMtp: true },
   deepseek32: { skipsMtp: true },
   'glm-dsa': { skipsMtp: true, indexes: glmIndexes },
   chatglm: {},

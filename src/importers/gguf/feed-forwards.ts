@@ -72,6 +72,7 @@ function moe(tensors: LayerTensors, layer: number, reading: Reading): FeedForwar
     ...(tensors.has('ffn_latent_down.weight') ? { latentSize: metadata.count('moe_latent_size') } : {}),
     ...groupsOf(reading),
     ...(tensors.has('ffn_gate_inp.bias') ? { bias: true } : {}),
+    ...(tensors.has('ffn_gate_tid2eid.weight') ? { tokenTable: true } : {}),
     ...clamped('exp', layer, reading),
     ...(tensors.has('ffn_gate_inp.scale') ? { routerScales: true } : {}),
     ...(tensors.has('exp_probs_b.bias')

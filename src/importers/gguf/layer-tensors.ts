@@ -25,10 +25,17 @@ const OUTSIDE = new Set(
   weights(
     ...['token_embd', 'output', 'output_norm', 'rope_freqs', 'rope_factors_long', 'rope_factors_short'],
     ...['per_layer_token_embd', 'per_layer_model_proj', 'per_layer_proj_norm'],
+    ...['output_hc_fn', 'output_hc_base', 'output_hc_scale'],
   ),
 )
   .add('output_norm.bias')
   .add('output.bias');
+
+/** What a compressor is made of. */
+const COMPRESSOR = ['kv', 'gate', 'ape', 'norm'];
+
+/** What mixes copies of the residual stream. */
+const STREAMS = ['fn', 'base', 'scale'];
 
 /** Names inside a layer that the readers of blocks take in. What else a layer holds is not understood. */
 const INSIDE = new Set([
@@ -47,6 +54,10 @@ const INSIDE = new Set([
   ...weights('attn_q_norm', 'attn_k_norm', 'attn_sinks', 'attn_gate'),
   ...weights('attn_q_a', 'attn_q_a_norm', 'attn_q_b', 'attn_kv_a_mqa', 'attn_kv_a_norm'),
   ...weights('attn_k_b', 'attn_v_b'),
+  ...weights('attn_kv', 'attn_output_a', 'attn_output_b'),
+  ...COMPRESSOR.flatMap((name) => weights(`attn_compressor_${name}`, `indexer_compressor_${name}`)),
+  ...STREAMS.flatMap((name) => weights(`hc_attn_${name}`, `hc_ffn_${name}`)),
+  'ffn_gate_tid2eid.weight',
   ...weights('indexer.attn_q_b', 'indexer.attn_k', 'indexer.proj'),
   ...weights('indexer.q_proj', 'indexer.k_proj', 'indexer.q_norm'),
   ...both('indexer.k_norm'),

@@ -23,6 +23,7 @@ interface Place extends Reading {
 /** A mixer by the tensor that only it has. The order matters: the first that is there decides. */
 const MIXERS: readonly (readonly [string, (place: Place) => Mixer])[] = [
   ['attn_kv_a_mqa.weight', latent],
+  ['attn_kv.weight', shared],
   ['ssm_f_a.weight', kda],
   ['ssm_ba.weight', gatedDeltaNet],
   ['ssm_beta.weight', gatedDeltaNet],
@@ -158,6 +159,21 @@ function latent(place: Place): Mixer {
   };
 }
 
+/** `src/models/deepseek4.cpp`: one key for all heads, low ranks for queries and output. */
+function shared(place: Place): Mixer {
+  const { metadata } = place;
+  const { heads } = headsOf(place);
+  return {
+    kind: 'shared',
+    heads,
+    headDim: headDimsOf(place, heads, false).headDim,
+    queryRank: metadata.count('attention.q_lora_rank'),
+    outputGroups: metadata.count('attention.output_group_count'),
+    outputRank: metadata.count('attention.output_lora_rank'),
+    window: metadata.count('attention.sliding_window'),
+  };
+}
+
 /**
  * What helps the mixer of a layer: an indexer, where the layer has its tensors.
  *
@@ -165,6 +181,7 @@ function latent(place: Place): Mixer {
  */
 export function helpersOf(tensors: LayerTensors, layer: number, reading: Reading): Block[] {
   const { metadata, family, stackLayers } = reading;
+  if (tensors.has('attn_compressor_kv.weight')) return compressorsOf(tensors, layer, reading);
   const has = INDEXER_KEYS.some((name) => tensors.has(name));
   if (layer < stackLayers && family.indexes && family.indexes(layer, metadata) !== has)
     throw notUnderstood(reading, `layer ${layer} ${has ? 'with' : 'without'} tensors of an indexer`);
@@ -181,6 +198,23 @@ export function helpersOf(tensors: LayerTensors, layer: number, reading: Reading
   }
   const blockTokens = metadata.count('attention.indexer.block_size');
   return [{ ...heads, chosenTokens: chosen * blockTokens, blockTokens, form: 'norms' }];
+}
+
+/** What makes entries of a layer, and chooses among them; the file says of how many tokens each is. */
+function compressorsOf(tensors: LayerTensors, layer: number, { metadata }: Reading): Block[] {
+  const ratio = metadata.list('attention.compress_ratios')?.[layer];
+  if (!ratio) throw metadata.fault('attention.compress_ratios', `gives layer ${layer} no number of tokens`);
+  const headDim = metadata.count('attention.key_length');
+  if (!tensors.has('indexer.proj.weight')) return [{ kind: 'compressor', headDim, ratio }];
+  const indexer: Block = {
+    kind: 'indexer',
+    heads: metadata.count('attention.indexer.head_count'),
+    headDim: metadata.count('attention.indexer.key_length'),
+    queryRank: metadata.count('attention.q_lora_rank'),
+    chosenTokens: metadata.count('attention.indexer.top_k'),
+    ratio,
+  };
+  return [{ kind: 'compressor', headDim, ratio, overlap: true }, indexer];
 }
 
 /** Keys of an indexer of tokens, and of one of blocks of them. */

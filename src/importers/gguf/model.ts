@@ -137,6 +137,7 @@ function architectureOf(header: GgufHeader & { readonly ropeFactor?: number }, f
     factor: header.ropeFactor,
     mixers: blocks.filter((block) => !isFeedForward(block)),
   });
+  const residualStreams = metadata.optionalCount('hyper_connection.count');
   const deepstackLayers = family.deepstack ? metadata.optionalCount('n_deepstack_layers') : undefined;
   return {
     type: typeOf(found, { hasExperts, hasMtp: modules > 0 }),
@@ -148,6 +149,7 @@ function architectureOf(header: GgufHeader & { readonly ropeFactor?: number }, f
     ...(outside.has('output.bias') ? { headBias: true } : {}),
     ...layerEmbeddingOf(outside, metadata),
     ...(deepstackLayers ? { deepstackLayers } : {}),
+    ...(residualStreams ? { residualStreams } : {}),
     ...(rope ? { rope } : {}),
     blocks: stack.blocks,
     layers: stack.layers,

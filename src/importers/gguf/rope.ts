@@ -28,8 +28,7 @@ export function ropeOf(reading: Reading, { table, factor, mixers }: RopeFacts): 
   const { metadata } = reading;
   const turned = mixers.filter(isAttention).filter(({ rope }) => rope !== false);
   const attention = turned.find(({ kind }) => kind === 'full') ?? turned[0];
-  if (!attention && !mixers.some((mixer) => mixer.kind === 'latent' && mixer.rope !== false))
-    return undefined;
+  if (!attention && !mixers.some(turnsPart)) return undefined;
   const dim = metadata.optionalCount('rope.dimension_count');
   const isPart = attention && dim !== undefined && dim !== attention.headDim;
   const scaling = table === 'llama3' ? tableScaling(factor) : scalingOf(reading, table);
@@ -39,6 +38,10 @@ export function ropeOf(reading: Reading, { table, factor, mixers }: RopeFacts): 
     ...(scaling ? { scaling } : {}),
   };
 }
+
+/** Mixers that turn a part of their queries and keys whose width they say themselves. */
+const turnsPart = (mixer: Mixer): boolean =>
+  (mixer.kind === 'latent' && mixer.rope !== false) || mixer.kind === 'shared';
 
 type Attention = Extract<Mixer, { kind: 'full' | 'sliding' | 'chunked' }>;
 

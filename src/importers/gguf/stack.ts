@@ -12,6 +12,7 @@ const NAMES: Partial<Record<Block['kind'], string>> = {
   sliding: 'local',
   chunked: 'local',
   latent: 'attention',
+  shared: 'attention',
   gatedDeltaNet: 'linear',
   kda: 'linear',
   lightning: 'linear',
