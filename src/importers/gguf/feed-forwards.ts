@@ -1,4 +1,5 @@
 import type { Block, FeedForward } from '../../schema/model.js';
+import type { GgufFamily } from './families.js';
 import type { LayerTensors } from './layer-tensors.js';
 import { notUnderstood, type Reading } from './mixers.js';
 
@@ -71,14 +72,22 @@ function moe(tensors: LayerTensors, layer: number, reading: Reading): FeedForwar
     ...(isFused || tensors.has('ffn_gate_exps.weight') ? {} : { gate: false }),
     ...(tensors.has('ffn_latent_down.weight') ? { latentSize: metadata.count('moe_latent_size') } : {}),
     ...groupsOf(reading),
+    ...clamped('exp', layer, reading),
+    ...routerOf(tensors, family),
+    ...sharedOf(tensors, layer, reading),
+  };
+}
+
+/** How experts are chosen, as far as it has tensors. */
+function routerOf(
+  tensors: LayerTensors,
+  { trainsCorrection }: GgufFamily,
+): Pick<Moe, 'bias' | 'tokenTable' | 'routerScales' | 'routerCorrection'> {
+  return {
     ...(tensors.has('ffn_gate_inp.bias') ? { bias: true } : {}),
     ...(tensors.has('ffn_gate_tid2eid.weight') ? { tokenTable: true } : {}),
-    ...clamped('exp', layer, reading),
     ...(tensors.has('ffn_gate_inp.scale') ? { routerScales: true } : {}),
-    ...(tensors.has('exp_probs_b.bias')
-      ? { routerCorrection: family.trainsCorrection ? 'trained' : true }
-      : {}),
-    ...sharedOf(tensors, layer, reading),
+    ...(tensors.has('exp_probs_b.bias') ? { routerCorrection: trainsCorrection ? 'trained' : true } : {}),
   };
 }
 
