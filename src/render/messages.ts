@@ -182,6 +182,8 @@ type NoteArgs = Readonly<Record<string, unknown>>;
 const NOTES: Record<string, (args: NoteArgs) => string> = {
   'plain-decoder': (args) =>
     `The model_type ${text(args.type)} is not known: its config was read as a plain decoder such as Llama${args.embeddings === 'assumed' ? ', with a head of its own' : ''}.`,
+  'tower-not-read': () =>
+    'Its vision tower is not counted: no published rule says what tensors it has. The language model is whole.',
   'context-not-said': (args) =>
     `The config does not say how many tokens the model holds: ${tokens(args.tokens)}, the default of its class, was taken.`,
   'file-weights': (args) =>

@@ -120,6 +120,8 @@ const kda = z.strictObject({
   heads: count,
   headDim: count,
   convKernel: count,
+  /** The gate on the output is one matrix, not two behind a low rank (Kimi-K3). */
+  fullRankGate: z.literal(true).optional(),
 });
 
 /** Lightning attention: linear attention with a decay, one matrix of state a head (arXiv:2501.08313). */
@@ -178,6 +180,8 @@ const moe = z
     clamped: z.literal(true).optional(),
     /** Routed experts work on a narrower copy of the hidden state, of this width, with a projection in and out. */
     latentSize: count.optional(),
+    /** What those experts make is normed before it is projected out. */
+    latentNorm: z.literal(true).optional(),
     /** Experts without weights that the router may choose too. */
     zeroExperts: count.optional(),
     /** A table that sends each token of the vocabulary to its experts stands in for the choice: a buffer. */
@@ -276,7 +280,7 @@ export const architectureSchema = z
     /** Rows of the embedding that no token uses and that converters drop. */
     paddingRows: count.optional(),
     tiedEmbeddings: z.literal(true).optional(),
-    activation: z.enum(['silu', 'gelu', 'swigluoai']).optional(),
+    activation: z.enum(['silu', 'gelu', 'swigluoai', 'situ']).optional(),
     norm: z.strictObject({
       epsilon: z.number().positive(),
       /** `sandwich`: before and after every block; `post`: only after it. */
@@ -294,6 +298,8 @@ export const architectureSchema = z
     deepstackLayers: count.optional(),
     /** Copies of the residual stream that run side by side and are mixed around every block (arXiv:2512.24880). */
     residualStreams: count.optional(),
+    /** Every so many layers the hidden state is kept, and each block reads a mixture of all that was (Kimi-K3). */
+    checkpointEvery: count.optional(),
     /** Absent: no layer sees positions by rotation. */
     rope: z
       .strictObject({ theta: z.number().positive(), dim: count.optional(), scaling: ropeScaling.optional() })

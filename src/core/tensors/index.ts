@@ -7,7 +7,7 @@ import { gatedDeltaNet } from './gated-delta-net.js';
 import { indexer } from './indexer.js';
 import { kda } from './kda.js';
 import { latent } from './latent.js';
-import { layerEmbedding, layerInput, streamMixing } from './layer-extras.js';
+import { checkpointMixing, layerEmbedding, layerInput, streamMixing } from './layer-extras.js';
 import { lightning } from './lightning.js';
 import { mamba1 } from './mamba1.js';
 import { mamba2 } from './mamba2.js';
@@ -114,6 +114,7 @@ export function layoutOf(architecture: Architecture): TensorLayout {
     layers,
     output: [
       ...streamMixing(architecture, 'head', 'hc_head'),
+      ...checkpointMixing(architecture, 'output_res'),
       ...normParts('norm', architecture),
       ...headParts(architecture),
     ],
@@ -168,6 +169,7 @@ function layerParts(steps: Steps, architecture: Architecture): Part[] {
     return [
       ...normsAround(step, { name, suffix }, architecture),
       ...streamMixing(architecture, 'block', `${name}_hc${suffix}`),
+      ...checkpointMixing(architecture, `${name}_res${suffix}`),
       ...step.flatMap((block) => partsOf(block, architecture)),
     ];
   });

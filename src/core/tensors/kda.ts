@@ -3,10 +3,11 @@ import type { Part } from './index.js';
 
 /**
  * Kimi Delta Attention: queries, keys and values of equal width through a short convolution; decay and output gate
- * behind a rank of one head. Source: `modeling_kimi_linear.py` of transformers 5.18.0.
+ * behind a rank of one head, unless the gate has its full one. Sources: `modeling_kimi_linear.py` of transformers 5.18.0,
+ * for Kimi-K3 `conversion/kimi_k3.py` of llama.cpp v0.5.0.
  */
 export function kda(block: Extract<Block, { kind: 'kda' }>, { hiddenSize }: Architecture): Part[] {
-  const { heads, headDim, convKernel } = block;
+  const { heads, headDim, convKernel, fullRankGate } = block;
   const width = heads * headDim;
   const part = (name: string, shape: number[]): Part => ({
     name: `linear_attn.${name}`,
@@ -23,8 +24,9 @@ export function kda(block: Extract<Block, { kind: 'kda' }>, { hiddenSize }: Arch
     part('dt_bias', [width]),
     part('A_log', [heads]),
     part('b_proj.weight', [heads, hiddenSize]),
-    part('g_a_proj.weight', [headDim, hiddenSize]),
-    part('g_b_proj.weight', [width, headDim]),
+    ...(fullRankGate
+      ? [part('g_proj.weight', [width, hiddenSize])]
+      : [part('g_a_proj.weight', [headDim, hiddenSize]), part('g_b_proj.weight', [width, headDim])]),
     part('norm.weight', [headDim]),
     part('o_proj.weight', [hiddenSize, width]),
   ];

@@ -57,3 +57,13 @@ export function streamMixing(
     part('scale', [where === 'block' ? 3 : 1]),
   ];
 }
+
+/**
+ * What weighs hidden states that were kept, before a block or before the head: a norm and a projection to one number.
+ * Source: `conversion/kimi_k3.py` of llama.cpp v0.5.0.
+ */
+export function checkpointMixing({ checkpointEvery, hiddenSize }: Architecture, name: string): Part[] {
+  if (!checkpointEvery) return [];
+  const part = (tensor: string): Part => ({ name: `${name}.${tensor}`, role: 'norms', shape: [hiddenSize] });
+  return [part('norm'), part('proj')];
+}

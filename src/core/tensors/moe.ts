@@ -27,8 +27,8 @@ function router(block: Moe, { hiddenSize, vocabSize }: Architecture): Part[] {
   return parts;
 }
 
-/** Into and out of the narrower width that the routed experts work on (Nemotron-3-Super). */
-function latentProjections({ latentSize }: Moe, { hiddenSize }: Architecture): Part[] {
+/** Into and out of the narrower width that the routed experts work on (Nemotron-3-Super, Kimi-K3). */
+function latentProjections({ latentSize, latentNorm }: Moe, { hiddenSize }: Architecture): Part[] {
   if (!latentSize) return [];
   const part = (name: string, shape: number[]): Part => ({
     name: `mlp.${name}.weight`,
@@ -37,6 +37,7 @@ function latentProjections({ latentSize }: Moe, { hiddenSize }: Architecture): P
   });
   return [
     part('fc1_latent_proj', [latentSize, hiddenSize]),
+    ...(latentNorm ? [part('latent_norm', [latentSize])] : []),
     part('fc2_latent_proj', [hiddenSize, latentSize]),
   ];
 }

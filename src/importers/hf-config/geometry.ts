@@ -20,6 +20,7 @@ export interface Geometry
     | 'extraRows'
     | 'layerEmbedding'
     | 'residualStreams'
+    | 'checkpointEvery'
     | 'vision'
     | 'towers'
   > {

@@ -77,6 +77,7 @@ const ACTIVATIONS: Readonly<Record<string, NonNullable<Architecture['activation'
   gelu_fast: 'gelu',
   gelu_pytorch_tanh: 'gelu',
   swigluoai: 'swigluoai',
+  situ: 'situ',
 };
 
 /** The activation, where it is one that a spec can say; it changes no memory. */

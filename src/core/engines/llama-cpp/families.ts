@@ -108,8 +108,14 @@ export interface Family {
   readonly single?: true;
   /** The architecture that the converter makes of a model with experts. */
   readonly withExperts?: string;
-  /** Experts may work on a narrower copy of the hidden state. */
-  readonly latentExperts?: true;
+  /** Experts may work on a narrower copy of the hidden state: what its projections are called. */
+  readonly latentExperts?: 'ffn_latent' | 'ffn_routed';
+  /** The gate of linear attention has its full rank. */
+  readonly fullRankGate?: true;
+  /** Blocks may read a mixture of hidden states that were kept. */
+  readonly checkpoints?: true;
+  /** The activation is built into the graph. */
+  readonly activation?: 'situ';
   /** Experts come without groups. */
   readonly withoutGroups?: true;
   /** All queries together are as wide as the hidden state. */
@@ -294,7 +300,7 @@ export const FAMILIES: Record<string, Family> = {
     ...NEMOTRON_H,
     keepsMtp: true,
     mtpFfnNorm: 'post_attention_norm',
-    latentExperts: true,
+    latentExperts: 'ffn_latent',
     withoutGroups: true,
     sharedExpert: 'plain',
     corrects: 'always',
@@ -405,6 +411,19 @@ export const FAMILIES: Record<string, Family> = {
     leavesOutValueDim: true,
     headsPerLayer: true,
     plainQueries: () => true,
+    head: 'own',
+    experts: 'afterPlain',
+    sharedExpert: 'counted',
+    corrects: 'always',
+  },
+  'kimi-k3': {
+    rope: 'nowhere',
+    headsPerLayer: true,
+    outputGates: ['wide'],
+    latentExperts: 'ffn_routed',
+    fullRankGate: true,
+    checkpoints: true,
+    activation: 'situ',
     head: 'own',
     experts: 'afterPlain',
     sharedExpert: 'counted',

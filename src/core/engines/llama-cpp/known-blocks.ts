@@ -23,8 +23,8 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
   full: ATTENTION,
   sliding: [...ATTENTION, 'window'],
   chunked: [...ATTENTION, 'window'],
-  latent: ['heads', 'queryRank', 'kvRank', 'nopeDim', 'ropeDim', 'valueDim', 'rope'],
-  kda: ['heads', 'headDim', 'convKernel'],
+  latent: ['heads', 'queryRank', 'kvRank', 'nopeDim', 'ropeDim', 'valueDim', 'rope', 'outputGate'],
+  kda: ['heads', 'headDim', 'convKernel', 'fullRankGate'],
   lightning: ['heads', 'headDim'],
   indexer: ['heads', 'headDim', 'queryRank', 'chosenTokens', 'blockTokens', 'form', 'ratio'],
   shared: ['heads', 'headDim', 'queryRank', 'outputGroups', 'outputRank', 'window'],
@@ -42,6 +42,7 @@ const FIELDS: { readonly [K in Block['kind']]?: readonly string[] } = {
       'bias',
       'clamped',
       'latentSize',
+      'latentNorm',
       'groups',
       'routerCorrection',
       'routerScales',
@@ -111,6 +112,12 @@ const STRANGE_BLOCKS: Readonly<
     'kvHeads' in block &&
     'outputGate' in block &&
     !outputGates.some((gate) => (gate === 'head') === (block.outputGate === 'head')),
+  'outputGate of a latent': (block, { outputGates }) =>
+    block.kind === 'latent' && block.outputGate === true && outputGates === undefined,
+  fullRankGate: (block, { fullRankGate = false }) =>
+    block.kind === 'kda' && (block.fullRankGate === true) !== fullRankGate,
+  latentNorm: (block, { latentExperts }) =>
+    block.kind === 'moe' && block.latentNorm === true && latentExperts !== 'ffn_routed',
   'outputGate, which is missing': (block, { outputGates }) =>
     'kvHeads' in block &&
     block.kind !== 'cross' &&
@@ -190,6 +197,8 @@ const isClamped = (block: Block): boolean =>
 
 /** What a loader does not take of a whole model. */
 const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, family: Family) => boolean>> = {
+  checkpointEvery: ({ checkpointEvery }, { checkpoints }) => checkpointEvery !== undefined && !checkpoints,
+  activation: ({ activation }, family) => (activation === 'situ') !== (family.activation === 'situ'),
   residualStreams: ({ residualStreams }, family) => residualStreams !== family.residualStreams,
   'norm.bias': ({ norm }, { biasesThroughout = false }) => (norm.bias === true) !== biasesThroughout,
   headBias: ({ headBias }, { biasesThroughout = false }) => (headBias === true) !== biasesThroughout,

@@ -94,8 +94,6 @@ const NAMES: Record<string, string> = {
   'mlp.experts.up_proj': 'ffn_up_exps',
   'mlp.experts.gate_up_proj': 'ffn_gate_up_exps',
   'mlp.experts.down_proj': 'ffn_down_exps',
-  'mlp.fc1_latent_proj': 'ffn_latent_down',
-  'mlp.fc2_latent_proj': 'ffn_latent_up',
   'mlp.shared_expert.gate_proj': 'ffn_gate_shexp',
   'mlp.shared_expert.up_proj': 'ffn_up_shexp',
   'mlp.shared_expert.down_proj': 'ffn_down_shexp',
@@ -127,6 +125,7 @@ const BLOCK_NAMES: readonly {
       'linear_attn.b_proj': 'ssm_beta',
       'linear_attn.g_a_proj': 'ssm_g_a',
       'linear_attn.g_b_proj': 'ssm_g_b',
+      'linear_attn.g_proj': 'ssm_g',
       'linear_attn.norm': 'ssm_norm',
       'linear_attn.o_proj': 'attn_output',
     },
@@ -189,6 +188,13 @@ const RESHAPED: Record<string, Conversion> = {
   'ffn_hc.fn': as('hc_ffn_fn.weight'),
   'ffn_hc.base': as('hc_ffn_base.weight'),
   'ffn_hc.scale': as('hc_ffn_scale.weight'),
+  // A norm and a projection to one number are one row of the file.
+  'mixer_res.norm': () => [],
+  'mixer_res.proj': as('attn_res_score.weight'),
+  'ffn_res.norm': () => [],
+  'ffn_res.proj': as('ffn_res_score.weight'),
+  'output_res.norm': () => [],
+  'output_res.proj': as('output_res_score.weight'),
   'hc_head.fn': as('output_hc_fn.weight'),
   'hc_head.base': as('output_hc_base.weight'),
   'hc_head.scale': as('output_hc_scale.weight'),
@@ -197,7 +203,7 @@ const RESHAPED: Record<string, Conversion> = {
   'linear_attn.in_proj_ba.weight': betaAlpha,
   'linear_attn.dt_bias': ({ shape }) => [{ name: 'ssm_dt.bias', ne: shape }],
   'linear_attn.A_log': ({ shape }, { blocks }) => [
-    { name: 'ssm_a', ne: isKda(blocks) ? [1, ...shape] : shape },
+    { name: 'ssm_a', ne: blocks.some(padsDecay) ? [1, ...shape] : shape },
   ],
   'linear_attn.conv1d.weight': convolutions,
   'mamba.dt_bias': ({ shape }) => [{ name: 'ssm_dt.bias', ne: shape }],
@@ -337,13 +343,16 @@ function namesOf(part: Part, surroundings: Surroundings): Named[] {
 }
 
 function familyName(base: string, { role }: Part, family: Family): string | undefined {
-  const { mtpFfnNorm, ffnNorm, secondFfnNorm, postNorms = [], mtpNorm } = family;
+  const { latentExperts, mtpFfnNorm, ffnNorm, secondFfnNorm, postNorms = [], mtpNorm } = family;
   return {
     ffn_norm: role === 'mtp' ? (mtpFfnNorm ?? ffnNorm) : ffnNorm,
     'ffn_norm.1': secondFfnNorm,
     mixer_post_norm: postNorms[0],
     ffn_post_norm: postNorms[1],
     'nextn.shared_head_norm': mtpNorm,
+    'mlp.fc1_latent_proj': `${latentExperts}_down`,
+    'mlp.latent_norm': `${latentExperts}_norm`,
+    'mlp.fc2_latent_proj': `${latentExperts}_up`,
   }[base];
 }
 
@@ -401,6 +410,9 @@ function splitDeltaNet(_: Part, surroundings: Surroundings): Named[] {
     { name: 'attn_gate.weight', ne: [hiddenSize, gate] },
   ];
 }
+
+/** Kimi Linear's rates of decay are a row for each head. */
+const padsDecay = (block: Block): boolean => block.kind === 'kda' && !block.fullRankGate;
 
 const isKda = (blocks: readonly Block[]): boolean => blocks.some(({ kind }) => kind === 'kda');
 

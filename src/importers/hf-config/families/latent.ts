@@ -198,26 +198,38 @@ const kimiLinear: Adapter = (config): Geometry => {
   const layers = layerCount(config);
   const kda = kdaOf(config);
   const { rope: _, ...outline } = outlineOf(config, { epsilon: [1e-5], context: 1_048_576 });
-  const attention: Block = { ...latentOf(config), rope: false };
+  const attention: Block = {
+    ...latentOf(config),
+    ...(config.flag(false, 'mla_use_output_gate') ? { outputGate: true } : {}),
+    rope: false,
+  };
   const isFull = fullLayers(config, layers);
   const feedForwards = feedForwardsOf(config, layers, { where: afterFirst(1), moe: kimiMoe });
   config.ignore('mla_use_nope', 'num_nextn_predict_layers');
+  const checkpointEvery = config.countOrNone('attn_res_block_size');
   return {
     ...outline,
+    ...(checkpointEvery ? { checkpointEvery } : {}),
     layers: feedForwards.map((feedForward, layer) => [isFull[layer] ? attention : kda, feedForward]),
   };
 };
 
 function kimiMoe(config: Fields) {
-  for (const name of ['routed_expert_hidden_size', 'latent_moe_use_norm'])
-    if (config.raw(name)) config.refuse(name);
+  const latentSize = config.countOrNone('routed_expert_hidden_size');
+  const hasNorm = config.flag(false, 'latent_moe_use_norm');
+  if ((config.optionalCount('num_expert_group') ?? 1) > 1) config.refuse('num_expert_group');
   config.ignore('use_grouped_topk', 'moe_router_activation_func');
-  return deepseekMoe(config, { routerCorrection: true });
+  return deepseekMoe(config, {
+    routerCorrection: true,
+    ...(latentSize ? { latentSize } : {}),
+    ...(latentSize && hasNorm ? { latentNorm: true as const } : {}),
+  });
 }
 
 function kdaOf(config: Fields): Block {
   const nested = config.group('linear_attn_config');
   nested?.ignore('full_attn_layers', 'kda_layers');
+  nested?.ignore('gate_lower_bound');
   const from = nested ?? config;
   const heads = nested ? from.count('num_heads') : from.count('linear_num_heads');
   return {
@@ -227,6 +239,7 @@ function kdaOf(config: Fields): Block {
       ? from.count('head_dim')
       : (from.optionalCount('linear_head_dim') ?? headDimOf(config, heads)),
     convKernel: nested ? from.count('short_conv_kernel_size') : from.count('linear_conv_kernel_dim'),
+    ...(from.flag(false, 'use_full_rank_gate') ? { fullRankGate: true as const } : {}),
   };
 }
 
@@ -241,6 +254,7 @@ function fullLayers(config: Fields, layers: number): boolean[] {
   }
   const nested = config.group('linear_attn_config') ?? config.missing('layer_types');
   nested.ignore('kda_layers', 'num_heads', 'head_dim', 'short_conv_kernel_size');
+  nested.ignore('use_full_rank_gate', 'gate_lower_bound');
   const full = new Set(nested.wholes('full_attn_layers') ?? nested.missing('full_attn_layers'));
   return repeated(layers, (layer) => full.has(layer + 1));
 }

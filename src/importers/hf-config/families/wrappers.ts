@@ -53,6 +53,12 @@ const around =
     return { ...geometry, ...towers(config, geometry.hiddenSize) };
   };
 
+/** A tower whose tensors no published code says: it is left out of the spec, and a note says so. */
+const towerOfNoRule = (config: Fields): Partial<Geometry> => {
+  config.ignore('vision_config', 'image_placeholder');
+  return { notes: [{ code: 'tower-not-read', args: {} }] };
+};
+
 /** Rows that the table of Llama 3.2 Vision has for its special image tokens and the head lacks. */
 const IMAGE_ROWS = 8;
 
@@ -101,6 +107,7 @@ export const WRAPPERS: Readonly<Record<string, Adapter>> = {
   qwen3_5: wrapper('qwen3_5_text', qwen3Vision),
   qwen3_5_moe: wrapper('qwen3_5_moe_text', qwen3Vision),
   kimi_k25: wrapper('deepseek_v3', moonVit),
+  kimi_k3: wrapper('kimi_linear', towerOfNoRule),
   minimax_m3_vl: around('minimax_m3_vl_text', minimaxVision),
   muse_glimmer: wrapper('muse_glimmer_text', museVision),
   mllama,

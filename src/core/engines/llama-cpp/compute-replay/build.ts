@@ -34,6 +34,8 @@ export interface Build extends Structure {
   readonly compressingInputs: () => CompressingInputs;
   /** Cells that the last indexer chose. */
   chosenCells: Tensor | undefined;
+  /** Hidden states that were kept, as `[hiddenSize, kept, tokens]`. */
+  checkpoints: Tensor | undefined;
   /** Rows of recurrent state that the sequences read, and those that only move. */
   readonly stateIds: () => { readonly main: Tensor; readonly extra: Tensor };
   /** The layer whose cache others share, with a window or without: `src/llama-model.cpp:create_memory`. */
@@ -62,6 +64,7 @@ export function newBuild(structure: Structure): Build {
     decayInputs: once(() => decayInputs(structure, sizes)),
     indexerInputs: once(() => indexerInputs(structure, sizes)),
     chosenCells: undefined,
+    checkpoints: undefined,
     stateIds: once(() => stateIds(sequences)),
     sharedLayer: (inWindow) => firstSharing(structure) - (inWindow ? 2 : 1),
     find: finder(structure),

@@ -47,6 +47,8 @@ export interface GraphFamily {
   readonly residualFirst?: true | 'always';
   /** What blocks make joins their normed input, scaled, not the hidden state. */
   readonly keepsNormed?: true;
+  /** What linear attention keeps of its state has a lower bound. */
+  readonly boundsDecay?: true;
   /** The norm before the mixer enters the graph on its own. */
   readonly expandsNorm?: true;
 }
@@ -112,6 +114,11 @@ export const GRAPH_FAMILIES: Record<string, GraphFamily> = {
   phimoe: { routing: { gating: 'softmax', normalised: true }, scales: ['queries'], residualFirst: true },
   dbrx: { routing: { gating: 'softmax', normalised: true }, layerNorms: true, clampsStates: true },
   'kimi-linear': { routing: { gating: 'sigmoid', normalised: true, scaled: true }, expandsNorm: true },
+  'kimi-k3': {
+    routing: { gating: 'sigmoid', normalised: true, scaled: true },
+    expandsNorm: true,
+    boundsDecay: true,
+  },
   'muse-glimmer': { normsEmbedding: true, scales: ['logits'], softCaps: ['logits'] },
   arctic: { routing: { gating: 'softmax', normalised: true } },
   grok: {

@@ -4,6 +4,7 @@ import { isFeedForward } from '../../../tensors/index.js';
 import type { Steps } from '../../../tensors/stack.js';
 import { EMBEDDING } from '../placement.js';
 import { attention } from './blocks/attention.js';
+import { checkpointLayer, lastMixture } from './blocks/checkpoints.js';
 import { dense, denseAndMoe, moe } from './blocks/feed-forward.js';
 import { gatedDeltaNet } from './blocks/gated-delta-net.js';
 import { kda } from './blocks/kda.js';
@@ -87,8 +88,15 @@ export function modelGraph(structure: Structure, layers: readonly GraphLayer[]):
     const scaled = factor ? mul(joined, factor) : joined;
     hidden = layer < build.deepstackLayers ? add(scaled, embeddingPart(rows)) : scaled;
   });
-  put(build, logits(build, residualStreams ? mergedStreams(build, hidden) : hidden));
+  put(build, logits(build, lastHidden(build, hidden)));
   return build.graph;
+}
+
+/** What the last norm reads. */
+function lastHidden(build: Build, hidden: Tensor): Tensor {
+  const { residualStreams, checkpointEvery } = build.architecture;
+  if (residualStreams) return mergedStreams(build, hidden);
+  return checkpointEvery ? lastMixture(build, hidden) : hidden;
 }
 
 const scales = ({ family }: Build, what: 'embedding' | 'residual' | 'logits', a: Tensor): Tensor =>
@@ -117,7 +125,8 @@ interface Position {
 }
 
 function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast }: Position): Tensor {
-  if (build.architecture.residualStreams) return layerOfStreams(build, steps, hidden, layer);
+  if (build.architecture.residualStreams) return layerOfStreams(build, steps, hidden, layer, streamLayer);
+  if (build.architecture.checkpointEvery) return layerOfStreams(build, steps, hidden, layer, checkpointLayer);
   const { family, ffnNorm, postNorms } = build;
   const choose = (a: Tensor) => (isLast && !family.choosesRows ? getRows(a, build.outputIds()) : a);
   const [only, ...more] = steps.flat();
@@ -152,9 +161,16 @@ function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast 
   return joined(build, fed, family.keepsNormed ? before : middle, layer);
 }
 
-function layerOfStreams(build: Build, steps: Steps, hidden: Tensor, layer: number): Tensor {
+/** A layer that joins its blocks in a way of its own. */
+function layerOfStreams(
+  build: Build,
+  steps: Steps,
+  hidden: Tensor,
+  layer: number,
+  join: typeof streamLayer,
+): Tensor {
   const { mixer, beside, feedForward } = blocksOf(steps);
-  return streamLayer(build, hidden, layer, {
+  return join(build, hidden, layer, {
     mixer: (cur) => buildBlock(build, mixer, cur, layer, beside),
     feedForward: (cur) => buildBlock(build, feedForward, cur, layer),
   });

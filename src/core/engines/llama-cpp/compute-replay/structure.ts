@@ -125,14 +125,16 @@ export function layerKinds(structure: Structure, stack: readonly Steps[], placem
     return number;
   };
   const borrows = borrowsWeights(placement);
-  // Every layer with an indexer of tokens brings a leaf, which is taken at once and not in its turn.
-  const indexes = Object.values(structure.architecture.blocks).some(
-    (block) => block.kind === 'indexer' && !block.blockTokens,
-  );
+  const { blocks, checkpointEvery } = structure.architecture;
+  // Every layer with an indexer of tokens brings a leaf, which is taken at once and not in its turn; with more kept
+  // hidden states each layer is larger than the one before.
+  const differ =
+    checkpointEvery !== undefined ||
+    Object.values(blocks).some((block) => block.kind === 'indexer' && !block.blockTokens);
   return stack.map((steps, layer) => {
-    const blocks = steps.flat().map(numberOf);
+    const kinds = steps.flat().map(numberOf);
     const borrowed = borrows ? borrowedTypes(structure, layer) : '';
-    return `${blocks} ${indexes && layer} ${layer < structure.deepstackLayers} ${structure.deviceOfLayer(layer)} ${borrowed}`;
+    return `${kinds} ${differ && layer} ${layer < structure.deepstackLayers} ${structure.deviceOfLayer(layer)} ${borrowed}`;
   });
 }
 

@@ -20,6 +20,7 @@ import {
   rmsNorm,
   scale,
   setRows,
+  softCapped,
   softMax,
   square,
   squareRoot,
@@ -54,14 +55,16 @@ function gated(build: Build, { clamped }: Inner, cur: Tensor, suffix: string, la
   const up = project(build, cur, `ffn_up${suffix}`, layer);
   const hasGate = build.find(`ffn_gate${suffix}.weight`, layer) !== undefined;
   const inner = hasGate
-    ? weighedUp(clamped, project(build, cur, `ffn_gate${suffix}`, layer), up)
+    ? weighedUp(build, clamped, project(build, cur, `ffn_gate${suffix}`, layer), up)
     : gluOfHalves(up);
   return project(build, inner, `ffn_down${suffix}`, layer);
 }
 
-/** What the gate leaves of the way up; clamped, it is made step by step. */
-const weighedUp = (clamped: true | undefined, gate: Tensor, up: Tensor): Tensor =>
-  clamped ? mul(clamp(unary(gate)), clamp(up)) : glu(gate, up);
+/** What the gate leaves of the way up; clamped, or with an activation without a kernel, it is made step by step. */
+function weighedUp({ architecture }: Build, clamped: true | undefined, gate: Tensor, up: Tensor): Tensor {
+  if (architecture.activation === 'situ') return mul(mul(softCapped(gate), unary(gate)), softCapped(up));
+  return clamped ? mul(clamp(unary(gate)), clamp(up)) : glu(gate, up);
+}
 
 /**
  * Experts beside a feed-forward, each between norms of its own, and their sum. The router reads what comes before the
@@ -78,9 +81,11 @@ export function denseAndMoe(build: Build, block: Moe, cur: Tensor, layer: number
 
 /** A mixture of experts, which may work on less than the hidden state, and the expert that all share. */
 export function moe(build: Build, block: Moe, cur: Tensor, layer: number): Tensor {
-  const narrow = build.find('ffn_latent_down.weight', layer);
-  const widen = build.find('ffn_latent_up.weight', layer);
-  const out = routedExperts(build, block, narrow ? mulMat(narrow, cur) : cur, layer, cur);
+  const latent = (what: string) =>
+    build.find(`ffn_latent_${what}.weight`, layer) ?? build.find(`ffn_routed_${what}.weight`, layer);
+  const [narrow, widen] = [latent('down'), latent('up')];
+  const made = routedExperts(build, block, narrow ? mulMat(narrow, cur) : cur, layer, cur);
+  const out = block.latentNorm ? norm(build, made, 'ffn_routed_norm.weight', layer) : made;
   const routed = widen ? mulMat(widen, out) : out;
   if (!block.shared) return routed;
   const shared = fed(build, { gate: block.gate, clamped: block.shared.clamped }, cur, '_shexp', layer);
@@ -130,7 +135,7 @@ function gatedExperts(build: Build, { clamped }: Moe, inputs: Tensor, choice: Ch
     return glu(half(), half());
   }
   const up = expert(build, 'ffn_up_exps', inputs, choice, layer);
-  return weighedUp(clamped, expert(build, 'ffn_gate_exps', inputs, choice, layer), up);
+  return weighedUp(build, clamped, expert(build, 'ffn_gate_exps', inputs, choice, layer), up);
 }
 
 /** One matrix of the chosen experts, with the scale of each expert and its bias: `src/llama-graph.cpp:build_lora_mm_id`. */

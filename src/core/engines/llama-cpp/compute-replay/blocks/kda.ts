@@ -44,16 +44,20 @@ export function kda(build: Build, block: Kda, cur: Tensor, layer: number): Tenso
 
   const out = reshape(cont(view(fused, [headDim, heads, sequenceTokens, sequences])), perToken);
   const normed = norm(build, out, 'ssm_norm.weight', layer);
-  const gated = mul(normed, unary(reshape(behindRank('g'), perToken)));
+  const gate = block.fullRankGate ? mulMat(matrix('ssm_g'), cur) : behindRank('g');
+  const gated = mul(normed, unary(reshape(gate, perToken)));
   return mulMat(matrix('attn_output'), cont(gated, [width, tokens]));
 }
 
 /** Logarithms of what every channel of a head keeps of its state. */
 function decayOf(build: Build, { heads, headDim }: Kda, raw: Tensor, layer: number): Tensor {
   const { sequences, sequenceTokens, tokens } = build.sizes;
-  const biased = unary(add(raw, weight(build, 'ssm_dt.bias', layer)));
+  const biased = add(raw, weight(build, 'ssm_dt.bias', layer));
   const rates = reshape(weight(build, 'ssm_a', layer), [1, heads, 1]);
-  const decay = mul(reshape(biased, [headDim, heads, tokens]), rates);
+  const byHead = (a: Tensor) => reshape(a, [headDim, heads, tokens]);
+  const decay = build.family.boundsDecay
+    ? scale(unary(scale(mul(byHead(biased), rates))))
+    : mul(byHead(unary(biased)), rates);
   return reshape(decay, [headDim, heads, sequenceTokens, sequences]);
 }
 

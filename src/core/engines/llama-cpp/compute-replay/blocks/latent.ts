@@ -1,6 +1,6 @@
 import type { Block } from '../../../../../schema/model.js';
 import { type Build, norm, put, weight } from '../build.js';
-import { columns, concat, headColumns, mulMat, permute, reshape, rope, view } from '../ops.js';
+import { columns, concat, headColumns, mul, mulMat, permute, reshape, rope, unary, view } from '../ops.js';
 import { stridesOf, type Tensor } from '../tensor.js';
 import { mixHeads } from './attention.js';
 import { cache, storeRows } from './caches.js';
@@ -47,7 +47,9 @@ export function latent(
     decompress,
     valuesLieTransposed: false,
   });
-  return mulMat(weight(build, 'attn_output.weight', layer), mixed);
+  const gate = build.find('attn_gate.weight', layer);
+  const out = gate ? mul(mixed, unary(mulMat(gate, cur))) : mixed;
+  return mulMat(weight(build, 'attn_output.weight', layer), out);
 }
 
 function absorbedQueries(build: Build, block: Latent, cur: Tensor, layer: number): Tensor {
