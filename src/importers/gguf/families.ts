@@ -173,6 +173,7 @@ export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
   step35: { window: sliding({}), skipsMtp: true, clamps: true },
   mimo2: { window: sliding({}), skipsMtp: true },
   'kimi-linear': { rotates: () => false },
+  'kimi-k3': { activation: 'situ', rotates: () => false },
   'muse-glimmer': onlyWindowsTurn(sliding({ every: 4 })),
   phimoe: {},
   dbrx: {},

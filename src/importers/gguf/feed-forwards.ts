@@ -1,6 +1,7 @@
 import type { Block, FeedForward } from '../../schema/model.js';
 import type { GgufFamily } from './families.js';
 import type { LayerTensors } from './layer-tensors.js';
+import type { Metadata } from './metadata.js';
 import { notUnderstood, type Reading } from './mixers.js';
 
 type Moe = Extract<Block, { kind: 'moe' }>;
@@ -70,11 +71,21 @@ function moe(tensors: LayerTensors, layer: number, reading: Reading): FeedForwar
     activeExperts,
     intermediateSize,
     ...(isFused || tensors.has('ffn_gate_exps.weight') ? {} : { gate: false }),
-    ...(tensors.has('ffn_latent_down.weight') ? { latentSize: metadata.count('moe_latent_size') } : {}),
+    ...latentOf(tensors, metadata),
     ...groupsOf(reading),
     ...clamped('exp', layer, reading),
     ...routerOf(tensors, family),
     ...sharedOf(tensors, layer, reading),
+  };
+}
+
+/** The narrower width that experts work on, under the key of either architecture that has one. */
+function latentOf(tensors: LayerTensors, metadata: Metadata): Pick<Moe, 'latentSize' | 'latentNorm'> {
+  if (tensors.has('ffn_latent_down.weight')) return { latentSize: metadata.count('moe_latent_size') };
+  if (!tensors.has('ffn_routed_down.weight')) return {};
+  return {
+    latentSize: metadata.count('expert_latent_length'),
+    ...(tensors.has('ffn_routed_norm.weight') ? { latentNorm: true } : {}),
   };
 }
 

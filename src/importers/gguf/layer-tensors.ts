@@ -25,7 +25,7 @@ const OUTSIDE = new Set(
   weights(
     ...['token_embd', 'output', 'output_norm', 'rope_freqs', 'rope_factors_long', 'rope_factors_short'],
     ...['per_layer_token_embd', 'per_layer_model_proj', 'per_layer_proj_norm'],
-    ...['output_hc_fn', 'output_hc_base', 'output_hc_scale'],
+    ...['output_hc_fn', 'output_hc_base', 'output_hc_scale', 'output_res_score'],
   ),
 )
   .add('output_norm.bias')
@@ -57,7 +57,8 @@ const INSIDE = new Set([
   ...weights('attn_kv', 'attn_output_a', 'attn_output_b'),
   ...COMPRESSOR.flatMap((name) => weights(`attn_compressor_${name}`, `indexer_compressor_${name}`)),
   ...STREAMS.flatMap((name) => weights(`hc_attn_${name}`, `hc_ffn_${name}`)),
-  'ffn_gate_tid2eid.weight',
+  ...weights('ffn_gate_tid2eid', 'attn_res_score', 'ffn_res_score', 'ssm_g'),
+  ...weights('ffn_routed_down', 'ffn_routed_norm', 'ffn_routed_up'),
   ...weights('indexer.attn_q_b', 'indexer.attn_k', 'indexer.proj'),
   ...weights('indexer.q_proj', 'indexer.k_proj', 'indexer.q_norm'),
   ...both('indexer.k_norm'),

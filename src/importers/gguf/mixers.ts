@@ -155,6 +155,7 @@ function latent(place: Place): Mixer {
     nopeDim: keyDim - ropeDim,
     ropeDim,
     valueDim: metadata.count('attention.value_length_mla'),
+    ...(tensors.has('attn_gate.weight') ? { outputGate: true } : {}),
     ...((family.rotates?.(layer, metadata) ?? true) ? {} : { rope: false }),
   };
 }
@@ -234,7 +235,7 @@ function gatedDeltaNet({ metadata }: Place): Mixer {
 }
 
 /** `src/llama-hparams.cpp:n_embd_s`: heads of the attention, in a width of their own. */
-function kda({ metadata, layer, layerCount }: Place): Mixer {
+function kda({ metadata, layer, layerCount, tensors }: Place): Mixer {
   const heads = metadata.perLayer('attention.head_count', layerCount)?.[layer];
   if (!heads) throw metadata.fault('attention.head_count', `gives layer ${layer} no heads`);
   return {
@@ -242,6 +243,7 @@ function kda({ metadata, layer, layerCount }: Place): Mixer {
     heads,
     headDim: metadata.count('kda.head_dim'),
     convKernel: metadata.count('ssm.conv_kernel'),
+    ...(tensors.has('ssm_g.weight') ? { fullRankGate: true } : {}),
   };
 }
 

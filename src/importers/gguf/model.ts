@@ -137,7 +137,6 @@ function architectureOf(header: GgufHeader & { readonly ropeFactor?: number }, f
     factor: header.ropeFactor,
     mixers: blocks.filter((block) => !isFeedForward(block)),
   });
-  const residualStreams = metadata.optionalCount('hyper_connection.count');
   const deepstackLayers = family.deepstack ? metadata.optionalCount('n_deepstack_layers') : undefined;
   return {
     type: typeOf(found, { hasExperts, hasMtp: modules > 0 }),
@@ -149,12 +148,19 @@ function architectureOf(header: GgufHeader & { readonly ropeFactor?: number }, f
     ...(outside.has('output.bias') ? { headBias: true } : {}),
     ...layerEmbeddingOf(outside, metadata),
     ...(deepstackLayers ? { deepstackLayers } : {}),
-    ...(residualStreams ? { residualStreams } : {}),
+    ...streamsOf(metadata),
     ...(rope ? { rope } : {}),
     blocks: stack.blocks,
     layers: stack.layers,
     ...(modules > 0 ? { mtp: mtpOf(modules, stack.more[0]!, layers[stackLayers]!) } : {}),
   };
+}
+
+/** What becomes of the residual stream, where it is not the usual one. */
+function streamsOf(metadata: Metadata): Pick<Architecture, 'residualStreams' | 'checkpointEvery'> {
+  const residualStreams = metadata.optionalCount('hyper_connection.count');
+  const checkpointEvery = metadata.optionalCount('attn_res.block_size');
+  return { ...(residualStreams ? { residualStreams } : {}), ...(checkpointEvery ? { checkpointEvery } : {}) };
 }
 
 /** @throws InputError `not-understood` for what the file says and no rule reads */
