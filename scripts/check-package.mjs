@@ -27,6 +27,8 @@ try {
 function packAndInstall() {
   npm(process.cwd(), 'pack', '--silent', '--pack-destination', folder);
   const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'));
+  npm(process.cwd(), 'run', '--silent', 'attw', '--', join(folder, tarball));
+  say('its types resolve for every way to import it');
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n');
   npm(folder, 'install', '--no-audit', '--no-fund', `./${tarball}`);
 }
