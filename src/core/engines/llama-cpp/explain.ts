@@ -1,3 +1,4 @@
+import type { TokenCache } from '../../cache/index.js';
 import type { ResolvedRequest } from '../../request.js';
 import type { EngineUse, Explanation } from '../index.js';
 import { canReplay, computePeaks } from './compute-replay/index.js';
@@ -68,15 +69,20 @@ function cache(known: CacheClass, { layersAll }: PreparedModel, settings: Settin
     };
   }
   const cells = cellsOf(kept, settings);
-  const window =
-    kept.window === undefined || settings.swaFull ? '' : ` (${cellWords(kept.window, settings)})`;
+  const why = cellsBecause(kept, settings);
   return {
     part: `kvCache.${known.part}`,
     formula: 'layers × streams × cells × (key elements × K type + value elements × V type)',
-    numbers: `${layers} × ${settings.streams} × ${cells}${window} × (${kept.keyElements} × ${settings.kvTypeK.toLowerCase()} + ${kept.valueElements} × ${settings.kvTypeV.toLowerCase()})`,
+    numbers: `${layers} × ${settings.streams} × ${cells}${why} × (${kept.keyElements} × ${settings.kvTypeK.toLowerCase()} + ${kept.valueElements} × ${settings.kvTypeV.toLowerCase()})`,
     bytes,
     source: `${SOURCE} src/llama-kv-cache.cpp, src/llama-kv-cache-iswa.cpp`,
   };
+}
+
+/** Why there is not a cell for each token. */
+function cellsBecause({ window, tokensPerEntry }: TokenCache, settings: Settings): string {
+  if (tokensPerEntry !== undefined) return ` (one for ${tokensPerEntry} tokens, in steps of 256)`;
+  return window === undefined || settings.swaFull ? '' : ` (${cellWords(window, settings)})`;
 }
 
 function cellWords(window: number, { unified, sequences, ubatch, contextPerSequence }: Settings): string {

@@ -120,6 +120,20 @@ const INPUTS: Readonly<Record<string, string>> = {
   attn_inp_v_idxs: 'cells for the values',
   attn_inp_rot: 'matrix that turns the cache',
   rs_s_copy: 'numbers of the states',
+  slopes: 'slopes of the decay',
+  q_decay_exp: 'decay of the queries',
+  k_decay_exp: 'decay of the keys',
+  diag_decay_exp: 'decay between tokens',
+  msa_bias: 'blocks always chosen',
+  msa_pos_mask: 'mask of the positions',
+  msa_pos_slot: 'cells of the positions',
+  msa_cell_blk: 'blocks of the cells',
+  dsv4_state_pos: 'places in runs',
+  dsv4_state_read_idxs: 'tokens of entries',
+  dsv4_state_write_idxs: 'cells of entries',
+  dsv4_state_write_pos: 'positions of entries',
+  dsv4_state_persist_src_idxs: 'tokens that are kept',
+  dsv4_state_persist_dst_idxs: 'places of tokens that are kept',
 };
 const RESULTS: Partial<Record<Op, string>> = {
   MUL_MAT: 'product with',
@@ -136,6 +150,11 @@ const RESULTS: Partial<Record<Op, string>> = {
   ARGSORT: 'order of',
   SOFT_MAX: 'softmax of',
   FLASH_ATTN_EXT: 'attention of',
+  DSV4_HC_PRE: 'mixture of',
+  DSV4_HC_POST: 'streams with',
+  GATED_DELTA_NET: 'delta net of',
+  LIGHTNING_INDEXER: 'scores of',
+  POOL_2D: 'largest of',
 };
 
 const VIEWS: ReadonlySet<Op> = new Set(['VIEW', 'RESHAPE', 'PERMUTE', 'TRANSPOSE']);

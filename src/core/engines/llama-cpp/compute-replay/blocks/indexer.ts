@@ -73,7 +73,9 @@ export function maskOfChosen(
   const [element, row, plane] = stridesOf(mask);
   const hidden = view(fill(mask), [1, cells, streamTokens, streams], [element, element, row, plane]);
   const ids = view(chosen, [chosen.ne[0], streamTokens, streams]);
-  const zeros = tensor('NONE', zeroType, [1, chosen.ne[0], streamTokens, streams], []);
+  const zeros = tensor('NONE', zeroType, [1, chosen.ne[0], streamTokens, streams], [], {
+    name: 'zeros for the chosen cells',
+  });
   const seen = setRows(hidden, fill(zeros), ids);
   return add(view(seen, [cells, streamTokens, 1, streams], [element, row, plane, plane]), mask);
 }
