@@ -41,6 +41,9 @@ const ROWS: readonly (readonly [string, Partial<Record<CachePart, number>>])[] =
   ['minimax-text-01', { fullAttention: 10 * 2 * 8 * 128 * 2 }],
   ['jamba-v0.1', { fullAttention: 4 * 2 * 8 * 128 * 2 }],
   ['kimi-linear-48b-a3b', { latent: 7 * (512 + 64) * 2 }],
+  ['kimi-k3', { latent: 24 * (512 + 64) * 2 }],
+  // Every layer sees everything; an indexer key of 128 in those with experts.
+  ['minimax-m3', { fullAttention: 60 * 2 * 4 * 128 * 2, indexer: 57 * 128 * 2 }],
   ['granite-4.0-h-small', { fullAttention: 4 * 2 * 8 * 128 * 2 }],
   // 8 of 40 layers look at the image alone.
   ['llama-3.2-11b-vision', { fullAttention: 32 * 2 * 8 * 128 * 2 }],

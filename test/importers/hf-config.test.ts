@@ -166,6 +166,49 @@ test('Step says layer by layer what is clamped: experts, and what all tokens vis
   ]);
 });
 
+test('Kimi-K3 is Kimi Linear with kept hidden states, narrower experts and wide gates', () => {
+  const { architecture, importNotes } = imported({
+    model_type: 'kimi_k3',
+    architectures: ['KimiK3ForConditionalGeneration'],
+    vision_config: { vt_hidden_size: 8 },
+    text_config: {
+      ...OUTLINE,
+      model_type: 'kimi_linear',
+      num_hidden_layers: 2,
+      intermediate_size: 20,
+      moe_intermediate_size: 8,
+      first_k_dense_replace: 1,
+      num_experts: 4,
+      num_experts_per_token: 2,
+      num_shared_experts: 2,
+      routed_expert_hidden_size: 4,
+      latent_moe_use_norm: true,
+      kv_lora_rank: 4,
+      qk_nope_head_dim: 4,
+      qk_rope_head_dim: 2,
+      v_head_dim: 4,
+      mla_use_output_gate: true,
+      attn_res_block_size: 12,
+      linear_attn_config: {
+        full_attn_layers: [2],
+        kda_layers: [1],
+        head_dim: 4,
+        num_heads: 2,
+        short_conv_kernel_size: 4,
+        use_full_rank_gate: true,
+        gate_lower_bound: -5,
+      },
+    },
+  });
+  expect(architecture).toMatchObject({ type: 'kimi_k3', checkpointEvery: 12 });
+  expect(architecture.blocks).toMatchObject({
+    linear: { kind: 'kda', fullRankGate: true },
+    attention: { kind: 'latent', outputGate: true, rope: false },
+    moe: { latentSize: 4, latentNorm: true, shared: { intermediateSize: 16 } },
+  });
+  expect(importNotes).toEqual([{ code: 'tower-not-read', args: {} }]);
+});
+
 describe('refused, with the field that is not understood', () => {
   test.each<[string, Config, string]>([
     ['a class without a head', { ...LLAMA, architectures: ['LlamaModel'] }, 'architectures'],

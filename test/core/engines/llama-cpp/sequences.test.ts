@@ -26,9 +26,27 @@ test.each([
   ['minimax-text-01', 3, { 'kv-unified': true }, 240_080_320],
   ['minimax-m3', 1, {}, 264_819_744],
   ['minimax-m3', 4, {}, 144_334_880],
+  ['kimi-k3', 1, {}, 547_381_312],
+  ['kimi-k3', 4, {}, 596_187_200],
+  ['deepseek-v4-flash', 1, {}, 276_394_944],
+  ['deepseek-v4-flash', 2, { 'kv-unified': true }, 280_590_976],
+  ['deepseek-v4-flash', 1, { 'ubatch-size': 1 }, 2_948_256],
   ['minimax-m3', 1, { 'flash-attn': 'off', 'ubatch-size': 1024 }, 2_388_148_256],
 ] as const)('compute buffers of %s with %i sequences and %j', async (model, sequences, options, bytes) => {
   expect((await compute(asked(model, sequences, options))).bytes).toBe(bytes);
+});
+
+test('caches of compressed attention are apart, and joined in their own type', async () => {
+  const of = async (type: string) => {
+    const answer = await planner.plan({
+      ...asked('deepseek-v4-flash', 1, { program: 'cli' }),
+      contextTokens: 837_632,
+      kvTypeK: type,
+      kvTypeV: type,
+    });
+    return answer.memory.parts.find(({ id }) => id === 'compute')!.bytes;
+  };
+  expect([await of('q4_0'), await of('q8_0')]).toEqual([1_306_377_120, 1_393_695_648]);
 });
 
 describe('a last graph of one sequence', () => {
