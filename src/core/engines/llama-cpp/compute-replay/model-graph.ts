@@ -125,8 +125,8 @@ interface Position {
 }
 
 function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast }: Position): Tensor {
-  if (build.architecture.residualStreams) return layerOfStreams(build, steps, hidden, layer, streamLayer);
-  if (build.architecture.checkpointEvery) return layerOfStreams(build, steps, hidden, layer, checkpointLayer);
+  if (build.architecture.residualStreams) return layerJoinedBy(build, steps, hidden, layer, streamLayer);
+  if (build.architecture.checkpointEvery) return layerJoinedBy(build, steps, hidden, layer, checkpointLayer);
   const { family, ffnNorm, postNorms } = build;
   const choose = (a: Tensor) => (isLast && !family.choosesRows ? getRows(a, build.outputIds()) : a);
   const [only, ...more] = steps.flat();
@@ -162,7 +162,7 @@ function graphLayer(build: Build, steps: Steps, hidden: Tensor, { layer, isLast 
 }
 
 /** A layer that joins its blocks in a way of its own. */
-function layerOfStreams(
+function layerJoinedBy(
   build: Build,
   steps: Steps,
   hidden: Tensor,
