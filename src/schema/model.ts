@@ -28,8 +28,8 @@ const heads = {
   sharedKv: z.union([z.literal(true), z.literal('keyNorm')]).optional(),
   /** Projections that carry a bias. */
   bias: z.enum(['qkv', 'qkvo']).optional(),
-  /** Normalisation of queries and keys: one head at a time, or the whole width at once. */
-  qkNorm: z.enum(['head', 'width']).optional(),
+  /** Normalisation of queries and keys: one head at a time, each with weights of its own (`heads`), or the whole width. */
+  qkNorm: z.enum(['head', 'heads', 'width']).optional(),
   /** One learned logit a head that attention may fall into. */
   sinks: z.literal(true).optional(),
   /** A gate on the output: `true` as wide as the queries, whose projection it doubles; `head`: one number a head. */

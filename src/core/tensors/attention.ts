@@ -36,8 +36,9 @@ export function attention(block: Attention, { hiddenSize }: Architecture): Part[
 
 function norms({ qkNorm, heads, kvHeads, headDim, sharedKv }: Attention): Part[] {
   if (!qkNorm) return [];
-  const width = qkNorm === 'width';
-  const queries = attentionPart('q_norm.weight', [width ? heads * headDim : headDim]);
-  const keys = attentionPart('k_norm.weight', [width ? kvHeads * headDim : headDim]);
+  const shape = (count: number): number[] =>
+    ({ head: [headDim], heads: [count, headDim], width: [count * headDim] })[qkNorm];
+  const queries = attentionPart('q_norm.weight', shape(heads));
+  const keys = attentionPart('k_norm.weight', shape(kvHeads));
   return sharedKv === true ? [queries] : [queries, keys];
 }

@@ -129,10 +129,10 @@ function refuseFused(place: Place, isWide: boolean): void {
     throw notUnderstood(place, `queries, keys and values as one matrix in layer ${layer}`);
 }
 
-function queryNorm(place: Place, heads: number, headDim: number): 'head' | 'width' | undefined {
-  const length = place.tensors.get('attn_q_norm.weight')?.[0];
+function queryNorm(place: Place, heads: number, headDim: number): 'head' | 'heads' | 'width' | undefined {
+  const [length, count] = place.tensors.get('attn_q_norm.weight') ?? [];
   if (length === undefined) return undefined;
-  if (length === headDim) return 'head';
+  if (length === headDim) return count === heads ? 'heads' : 'head';
   if (length === heads * headDim) return 'width';
   throw notUnderstood(place, `a norm of ${length} for queries of ${heads} x ${headDim}`);
 }

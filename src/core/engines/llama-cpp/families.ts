@@ -69,7 +69,7 @@ export interface Family {
   readonly fused?: readonly ('qkv' | 'gateUp' | 'expertsGateUp')[];
   /** Biases that are read beside those of queries, keys and values. */
   readonly biases?: readonly ('attentionOutput' | 'feedForward')[];
-  readonly qkNorm?: 'head' | 'width';
+  readonly qkNorm?: 'head' | 'heads' | 'width';
   /** The converter adds norms of queries and keys of each head, whose weights hold a factor of the config. */
   readonly makesQkNorm?: true;
   /** Feed-forwards have up and down alone. */
@@ -84,7 +84,7 @@ export interface Family {
   readonly rope?: 'windows' | 'nowhere' | number;
   /** A gate on the output of attention: joint with the queries, a matrix as wide as them, or one row a head. */
   readonly outputGates?: readonly ('joint' | 'wide' | 'head')[];
-  /** From so many layers on, queries and keys of each head are normed with weights of their own, which a spec cannot say. */
+  /** From so many layers on, queries and keys of each head are normed with weights of their own, and before none. */
   readonly normsFrom?: number;
   /** Experts are as wide as other feed-forwards. */
   readonly oneWidth?: true;
@@ -260,7 +260,7 @@ export const FAMILIES: Record<string, Family> = {
   phi3: { fused: ['qkv', 'gateUp'], windows: 'ignored', ropeFactors: 'longrope', squareQueries: true },
   olmo2: { norms: 'post', qkNorm: 'width', windows: 'listed', squareQueries: true, head: 'own' },
   granite: { ...LLAMA, squareQueries: true },
-  'command-r': { parallel: true, normsFrom: 64, squareQueries: true, head: 'tied' },
+  'command-r': { parallel: true, qkNorm: 'heads', normsFrom: 64, squareQueries: true, head: 'tied' },
   cohere2: { parallel: true, windows: 4, rope: 'windows', squareQueries: true, head: 'tied' },
   seed_oss: { ffnNorm: 'post_attention_norm' },
   ernie4_5: {},

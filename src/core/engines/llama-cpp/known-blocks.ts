@@ -237,8 +237,12 @@ const STRANGE_MODELS: Readonly<Record<string, (architecture: Architecture, famil
     single === true && stackOf(architecture).some((steps) => steps.flat().length > 1),
   'layers with an indexer, and without': (architecture, { indexers }) =>
     !placesIndexers(stackOf(architecture), indexers),
-  'norms of queries and keys': (architecture, { normsFrom = Number.POSITIVE_INFINITY }) =>
-    stackOf(architecture).length >= normsFrom,
+  'norms of queries and keys': (architecture, { normsFrom }) =>
+    normsFrom !== undefined &&
+    Object.values(architecture.blocks).some(
+      (block) =>
+        block.kind === 'full' && (block.qkNorm === 'heads') !== stackOf(architecture).length >= normsFrom,
+    ),
   'an order of linear attention of its own': hasOtherLinear,
   'an order of windows of its own': hasOtherWindows,
   'experts by a table behind others': (architecture) => {

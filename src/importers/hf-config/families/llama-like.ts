@@ -4,6 +4,19 @@ import { alternating, bySwitch, everyLayer, everyNth, plain } from './plain.js';
 /** Gemma's configs name their activation either way, and class defaults fill the rest. */
 const GEMMA = { tied: true, theta: 10_000 } as const;
 
+/** Command R: attention and feed-forward side by side; the larger ones norm each head with weights of its own. */
+const cohere: Adapter = (config) =>
+  plain({
+    attention: {
+      biasSwitch: ['attention_bias', false, 'qkvo'],
+      ...(config.flag(false, 'use_qk_norm') ? { qkNorm: 'heads' as const } : {}),
+    },
+    parallel: true,
+    tied: true,
+    epsilon: [1e-5, 'layer_norm_eps'],
+    context: 8192,
+  })(config);
+
 /**
  * Decoders of equal layers, each by how it differs from Llama. What a config leaves out is the default of its class in
  * transformers 5.18.0 (`configuration_<model_type>.py`), biases and norms are those of `modeling_<model_type>.py`.
@@ -77,13 +90,7 @@ export const LLAMA_LIKE: Readonly<Record<string, Adapter>> = {
     window: alternating((layer) => layer % 2 === 1, 4096),
     context: 8192,
   }),
-  cohere: plain({
-    attention: { biasSwitch: ['attention_bias', false, 'qkvo'] },
-    parallel: true,
-    tied: true,
-    epsilon: [1e-5, 'layer_norm_eps'],
-    context: 8192,
-  }),
+  cohere,
   cohere2: plain({
     attention: { biasSwitch: ['attention_bias', false, 'qkvo'], headDim: 128 },
     parallel: true,

@@ -22,6 +22,27 @@ const withDense = (more: object) =>
 
 const SIDE_BY_SIDE = toy({ attention: ATTENTION, dense: DENSE }, [[['attention', 'dense']]]);
 
+/** Command R of so many layers, with norms of heads or without. */
+const commandR = (layers: number, more: { qkNorm?: 'heads' } = {}): Architecture => ({
+  ...toy(
+    { attention: { ...ATTENTION, ...more }, dense: DENSE },
+    Array.from({ length: layers }, () => [['attention', 'dense']]),
+  ),
+  tiedEmbeddings: true,
+});
+
+const SHARED = {
+  kind: 'shared',
+  heads: 4,
+  headDim: 64,
+  queryRank: 8,
+  outputGroups: 2,
+  outputRank: 8,
+  window: 16,
+} as const;
+
+const WITH_SHARED = toy({ attention: SHARED, dense: DENSE }, [['attention', 'dense']]);
+
 describe('what the loader of an architecture does not take is refused', () => {
   test.each([
     ['a bias on the output', withAttention({ bias: 'qkvo' }), 'qwen2', 'bias on the output'],
@@ -37,6 +58,17 @@ describe('what the loader of an architecture does not take is refused', () => {
     ['a tied head', { ...TWO_LAYERS, tiedEmbeddings: true }, 'internlm2', 'tiedEmbeddings true'],
     ['a head of its own', SIDE_BY_SIDE, 'command-r', 'tiedEmbeddings false'],
     ['blocks side by side', SIDE_BY_SIDE, 'llama', 'blocks side by side'],
+    [
+      'norms of each head in a short stack',
+      commandR(2, { qkNorm: 'heads' }),
+      'command-r',
+      'norms of queries',
+    ],
+    ['none of them in a long one', commandR(64), 'command-r', 'norms of queries'],
+    ['one key for all heads', WITH_SHARED, 'llama', 'kind, which is shared'],
+    ['copies of the residual stream', { ...TWO_LAYERS, residualStreams: 4 }, 'llama', 'residualStreams'],
+    ['hidden states that are kept', { ...TWO_LAYERS, checkpointEvery: 12 }, 'llama', 'checkpointEvery'],
+    ['an activation without a kernel', { ...TWO_LAYERS, activation: 'situ' }, 'llama', 'activation'],
     ['windows in another order', layersOf(['global', 'local']), 'gpt-oss', 'order of windows'],
   ] as const)('%s', (_, architecture, family, field) => {
     const ask = () => refuseUnknown(architecture as Architecture, FAMILIES[family]!);
@@ -49,6 +81,7 @@ describe('what the loader of an architecture does not take is refused', () => {
     ['apertus', withDense({ gate: false, activationParameters: 2 })],
     ['gpt-oss', layersOf(['local', 'global'])],
     ['command-r', { ...SIDE_BY_SIDE, tiedEmbeddings: true as const }],
+    ['command-r', commandR(64, { qkNorm: 'heads' })],
   ])('%s takes what it has', (family, architecture) => {
     expect(() => refuseUnknown(architecture, FAMILIES[family]!)).not.toThrow();
   });
@@ -63,6 +96,11 @@ describe('what the engine makes of a model', () => {
   test('an output matrix may be dropped', () => {
     expect(asLoaded(TWO_LAYERS, { head: 'dropped' }).tiedEmbeddings).toBe(true);
     expect(asLoaded(TWO_LAYERS, {}).tiedEmbeddings).toBeUndefined();
+  });
+
+  test('norms of queries and keys that the converter adds are there', () => {
+    const { blocks } = asLoaded(layersOf(['local', 'global']), { makesQkNorm: true });
+    expect([blocks.local, blocks.global]).toMatchObject([{ qkNorm: 'head' }, { qkNorm: 'head' }]);
   });
 
   test('rope may turn only layers with a window, or only in a stack of so many layers', () => {

@@ -119,7 +119,7 @@ function shaped(build: Build, block: Attention, a: Tensor, which: 'q' | 'k', lay
 }
 
 const hasNormedHeads = ({ family }: Build, { qkNorm }: Attention): boolean =>
-  qkNorm === 'head' && !family.normsAfterRope;
+  (qkNorm === 'head' || qkNorm === 'heads') && !family.normsAfterRope;
 
 const normedHeads = (build: Build, block: Attention, heads: QueriesAndKeys, layer: number): QueriesAndKeys =>
   hasNormedHeads(build, block) ? normed(build, heads, layer) : heads;
