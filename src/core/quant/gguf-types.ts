@@ -79,15 +79,15 @@ const FALLBACKS: Partial<Record<GgmlType, GgmlType>> = {
 /** What a name alone decides. */
 interface Kind {
   readonly category: Category;
-  /** Vectors, norms, routers and small convolutions stay in 32-bit floats. */
-  readonly mayBeQuantised: boolean;
+  /** Norms, routers, small convolutions and tables have a type of their own; absent: a matrix may be quantised. */
+  readonly keptAs: 'F32' | 'I32' | undefined;
 }
 
-function kindOf(name: string): Kind {
-  return {
-    category: categoryOf(name),
-    mayBeQuantised: name.endsWith('weight') && !KEPT.some((part) => name.includes(part)),
-  };
+const kindOf = (name: string): Kind => ({ category: categoryOf(name), keptAs: keptAs(name) });
+
+function keptAs(name: string): Kind['keptAs'] {
+  if (TABLES.includes(name)) return 'I32';
+  return !name.endsWith('weight') || KEPT.some((part) => name.includes(part)) ? 'F32' : undefined;
 }
 
 function categoryOf(name: string): Category {
@@ -124,10 +124,9 @@ export function typeChooser(quant: Quant | HeldWeights, context: MixContext, fac
     quant.kind === 'gguf-plain' ? plainChooser(quant.base, quant.experts) : mixChooser(quant, context, facts);
   const kinds = new Map<string, Kind>();
   return (tensor) => {
-    if (TABLES.includes(tensor.name)) return 'I32';
     const kind = kinds.get(tensor.name) ?? kindOf(tensor.name);
     kinds.set(tensor.name, kind);
-    return kind.mayBeQuantised && tensor.ne.length > 1 ? choose(tensor, kind.category) : 'F32';
+    return kind.keptAs ?? (tensor.ne.length > 1 ? choose(tensor, kind.category) : 'F32');
   };
 }
 

@@ -1,3 +1,4 @@
+import { choosesBlocks, hasSingleTokens } from './kinds.js';
 import type { PreparedModel } from './prepare.js';
 import type { Settings } from './settings.js';
 
@@ -13,11 +14,11 @@ const OF_LAYER = { perSequence: 49, perExpert: 2, once: 63 };
  * @example overflowsGraph(settings, minimaxM3) // true for 12 sequences with caches of their own
  */
 export function overflowsGraph(
-  { ubatch, ubatchTokens, streams, flashAttention }: Settings,
+  settings: Settings,
   { blocks, caches, layers, weights }: PreparedModel,
 ): boolean {
-  const choosesBlocks = blocks.some((block) => block.kind === 'indexer' && block.blockTokens !== undefined);
-  if (!choosesBlocks || !flashAttention || streams === 1 || ubatchTokens === streams) return false;
+  const { ubatch, streams, flashAttention } = settings;
+  if (!choosesBlocks(blocks) || !flashAttention || streams === 1 || hasSingleTokens(settings)) return false;
   const sparse = caches.find(({ part }) => part === 'indexer')?.upTo.at(-1) ?? 0;
   const experts = Math.max(0, ...blocks.map((block) => (block.kind === 'moe' ? block.activeExperts : 0)));
   const needed =

@@ -1,5 +1,6 @@
 import { type Steps, stackOf } from '../../../tensors/stack.js';
 import { RUNS } from '../families.js';
+import { compresses } from '../kinds.js';
 import { cellsOf, entriesOf } from '../kv-cache.js';
 import { isPipeline, PIPELINE_COPIES, type Placement } from '../placement.js';
 import type { PreparedModel } from '../prepare.js';
@@ -93,8 +94,8 @@ export function dimensionsOf(
   const { ubatchTokens, sequences, outputRows, contextPerSequence } = settings;
   const indexer = blocks.find((block) => block.kind === 'indexer');
   const { chosenTokens = 0, blockTokens = 1, ratio } = indexer ?? {};
-  const compresses = blocks.some(({ kind }) => kind === 'shared');
-  const entries = compresses ? entriesOf(RUNS.short, settings) : 0;
+  const isCompressed = compresses(blocks);
+  const entries = isCompressed ? entriesOf(RUNS.short, settings) : 0;
   const positionBlocks = Math.ceil((indexer?.blockTokens ? positions : contextPerSequence) / blockTokens);
   let windowCells = 0;
   for (const { cache } of caches) {
@@ -108,7 +109,7 @@ export function dimensionsOf(
     cells: contextPerSequence,
     windowCells,
     entries,
-    blocks: compresses ? entriesOf(RUNS.long, settings) : positionBlocks,
+    blocks: isCompressed ? entriesOf(RUNS.long, settings) : positionBlocks,
     chosen: Math.min(ratio ? entries : positionBlocks, chosenTokens / blockTokens),
   };
 }

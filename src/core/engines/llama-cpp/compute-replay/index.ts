@@ -64,9 +64,9 @@ export function computeByReplay(
 /** Graphs that a run allocates after the planned one: of one sequence, and of a full cache whose blocks are chosen. */
 function laterValues(model: PreparedModel, settings: Settings): Float64Array[] {
   const { reservesForOne, indexers } = FAMILIES[model.architectureName] ?? {};
-  const ofOne = { ...settings, sequences: 1, streams: 1, ubatchTokens: settings.ubatch };
+  const ofOne = () => ({ ...settings, sequences: 1, streams: 1, ubatchTokens: settings.ubatch });
   return [
-    ...(reservesForOne ? [dimensionsOf(model, ofOne)] : []),
+    ...(reservesForOne ? [dimensionsOf(model, ofOne())] : []),
     ...(indexers === 'ofBlocks' ? [dimensionsOf(model, settings, settings.contextPerSequence)] : []),
   ].map(productValues);
 }

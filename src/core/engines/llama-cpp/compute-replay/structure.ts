@@ -1,6 +1,7 @@
 import { type GgmlType, isQuantised } from '../../../quant/ggml-types.js';
 import type { Steps } from '../../../tensors/stack.js';
 import { FAMILIES } from '../families.js';
+import { choosesBlocks, compresses, hasSingleTokens } from '../kinds.js';
 import { deviceOfLayer, deviceOfTensor, type Placement } from '../placement.js';
 import type { PreparedModel } from '../prepare.js';
 import type { Settings } from '../settings.js';
@@ -30,15 +31,9 @@ function fixedDimensions(
   { blocks }: PreparedModel,
   { sequences, ubatchTokens }: Settings,
 ): Partial<Record<'sequences' | 'sequenceTokens', number>> {
-  if (blocks.some(({ kind }) => kind === 'shared'))
-    return { sequences, sequenceTokens: ubatchTokens / sequences };
-  return blocks.some((block) => block.kind === 'indexer' && block.blockTokens !== undefined)
-    ? { sequences }
-    : {};
+  if (compresses(blocks)) return { sequences, sequenceTokens: ubatchTokens / sequences };
+  return choosesBlocks(blocks) ? { sequences } : {};
 }
-
-/** Whether the graph has one token of each sequence. */
-const hasSingleTokens = ({ ubatchTokens, streams }: Settings): boolean => ubatchTokens === streams;
 
 /** Usual names of the norms behind mixer and feed-forward. */
 const POST_NORMS = ['post_attention_norm', 'post_ffw_norm'] as const;
@@ -99,7 +94,9 @@ export function programKey(model: PreparedModel, settings: Settings, placement: 
   const { cards, host, outputCard, hostExpertLayers, spreads, overrides, cacheOnHost } = placement;
   const borrows = borrowsWeights(placement);
   const caches =
-    borrows || joinsCaches(model) ? `${kvTypeK} ${kvTypeV}` : `${cacheKind(kvTypeK)} ${cacheKind(kvTypeV)}`;
+    borrows || compresses(model.blocks)
+      ? `${kvTypeK} ${kvTypeV}`
+      : `${cacheKind(kvTypeK)} ${cacheKind(kvTypeV)}`;
   const rows = `${Math.min(ubatchTokens, OFFLOAD_ROWS)} ${Math.min(outputRows, OFFLOAD_ROWS)}`;
   const borrowed = borrows ? `${quant.name} ${fileBytes} ${rows}` : '';
   const fixed = fixedDimensions(model, settings);
@@ -109,9 +106,6 @@ export function programKey(model: PreparedModel, settings: Settings, placement: 
   for (const { pattern, device } of overrides) layers += ` ${pattern} ${device}`;
   return `${flashAttention} ${caches} ${bySequence} ${streams > 1} ${borrowed} ${layers}`;
 }
-
-/** Whether caches are joined to one tensor, in their own type. */
-const joinsCaches = ({ blocks }: PreparedModel): boolean => blocks.some(({ kind }) => kind === 'shared');
 
 /** Quantised types differ only in bytes, and caches have theirs already. */
 const cacheKind = (type: GgmlType): string => (isQuantised(type) ? 'quantised' : type);

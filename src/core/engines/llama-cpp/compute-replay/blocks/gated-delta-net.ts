@@ -5,20 +5,17 @@ import {
   columns,
   concat,
   cont,
-  gatedDeltaNet as deltaNet,
   headColumns,
   mul,
   mulMat,
   repeat,
   reshape,
-  rmsNorm,
-  scale,
   ssmConv,
   transpose,
   unary,
-  view,
 } from '../ops.js';
 import type { Tensor } from '../tensor.js';
+import { deltaNet, ofUnitLength } from './delta-net.js';
 import { readStates, stateOf, writeStates } from './recurrent.js';
 
 type GatedDeltaNet = Extract<Block, { kind: 'gatedDeltaNet' }>;
@@ -33,16 +30,11 @@ export function gatedDeltaNet(build: Build, block: GatedDeltaNet, cur: Tensor, l
   const { beta, decay } = steps(build, block, cur, layer);
 
   const rows = convolutionRows(build, block, qkv, layer);
-  const state = stateOf(build, 's', valueHeads * valueDim * valueDim, layer);
-  const before = reshape(readStates(build, state), [valueDim, valueDim, valueHeads, sequences]);
   const mixed = unary(ssmConv(rows, weight(build, 'ssm_conv1d.weight', layer)));
   const v = headColumns(mixed, valueDim, valueHeads);
   const [q, k] = [keyStates(build, block, mixed, layer), keyStates(build, block, mixed, layer)];
-  const fused = deltaNet([q, k, v, decay, beta, before]);
-  const after = view(fused, [valueDim, valueDim, valueHeads, sequences]);
-  writeStates(build, after, state, [valueHeads * valueDim * valueDim, sequences]);
-
-  const out = view(fused, [valueDim, valueHeads, sequenceTokens, sequences]);
+  const heads = { heads: valueHeads, dim: valueDim };
+  const out = deltaNet(build, [q, k, v, decay, beta], heads, layer);
   const gate = unary(reshape(z, [valueDim, valueHeads, sequenceTokens, sequences]));
   const gated = mul(norm(build, out, 'ssm_norm.weight', layer), gate);
   const flat = reshape(gated, [valueDim * valueHeads, sequenceTokens, sequences]);
@@ -95,7 +87,7 @@ function convolutionRows(build: Build, block: GatedDeltaNet, qkv: Tensor, layer:
 function keyStates(build: Build, block: GatedDeltaNet, mixed: Tensor, layer: number): Tensor {
   const { keyHeads, keyDim, valueHeads } = block;
   const { sequences, sequenceTokens, tokens } = build.sizes;
-  const states = scale(rmsNorm(headColumns(mixed, keyDim, keyHeads)));
+  const states = ofUnitLength(headColumns(mixed, keyDim, keyHeads));
   if (keyHeads === valueHeads || !build.find('ssm_ba.weight', layer)) return states;
   const shared = valueHeads / keyHeads;
   const repeated = repeat(reshape(states, [keyDim, 1, keyHeads, tokens]), [keyDim, shared, keyHeads, tokens]);

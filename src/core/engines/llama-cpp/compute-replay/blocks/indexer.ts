@@ -37,7 +37,7 @@ export function chosenCells(
   layer: number,
 ): Tensor {
   const { heads, headDim } = block;
-  const { tokens, cells, streams, streamTokens, chosen } = build.sizes;
+  const { tokens, cells, streams, streamTokens } = build.sizes;
   const { keyIndices, mask, turn } = build.indexerInputs();
   const matrix = (name: string) => weight(build, `indexer.${name}`, layer);
   const turned = (a: Tensor) => mulMat(turn, rope(a, build.positions()));
@@ -52,13 +52,28 @@ export function chosenCells(
 
   const q = turned(reshape(mulMat(matrix('attn_q_b.weight'), compressed), [headDim, heads, tokens]));
   const weights = mulMat(matrix('proj.weight'), cur);
-  const scores = lightningIndexer(
-    view(q, [headDim, heads, streamTokens, streams]),
-    view(stored, [headDim, 1, cells, streams]),
-    scale(view(weights, [heads, streamTokens, 1, streams])),
-    mask,
-  );
-  return cont(topOf(scores, chosen));
+  const parts = { q, stored, weights: scale(view(weights, [heads, streamTokens, 1, streams])), mask };
+  return bestScored(build, block, parts);
+}
+
+/** What the kernel scores cells by: queries, the cache of keys, weights of the heads for each token, and who sees whom. */
+interface Scored {
+  readonly q: Tensor;
+  readonly stored: Tensor;
+  readonly weights: Tensor;
+  readonly mask: Tensor;
+}
+
+/** Numbers of the cells that score best, for every token. */
+export function bestScored(
+  build: Build,
+  { heads, headDim }: Indexer,
+  { q, stored, weights, mask }: Scored,
+): Tensor {
+  const { streams, streamTokens, chosen } = build.sizes;
+  const queries = view(q, [headDim, heads, streamTokens, streams]);
+  const keys = view(stored, [headDim, 1, stored.ne[1], streams]);
+  return cont(topOf(lightningIndexer(queries, keys, weights, mask), chosen));
 }
 
 /** A mask that lets attention see the chosen cells alone: `src/llama-graph.cpp:build_attn(llm_graph_input_attn_k_dsa *, …)`. */

@@ -5,19 +5,17 @@ import {
   columns,
   concat,
   cont,
-  gatedDeltaNet,
   mul,
   mulMat,
   reshape,
-  rmsNorm,
   scale,
   ssmConv,
   transpose,
   unary,
   view,
 } from '../ops.js';
-import type { Shape, Tensor } from '../tensor.js';
-import { stridesOf } from '../tensor.js';
+import { type Shape, stridesOf, type Tensor } from '../tensor.js';
+import { deltaNet, ofUnitLength } from './delta-net.js';
 import { readStates, stateOf, writeStates } from './recurrent.js';
 
 type Kda = Extract<Block, { kind: 'kda' }>;
@@ -35,14 +33,8 @@ export function kda(build: Build, block: Kda, cur: Tensor, layer: number): Tenso
   const [q, k, v] = convolvedStates(build, block, cur, layer);
   const decay = decayOf(build, block, behindRank('f'), layer);
   const beta = unary(reshape(mulMat(matrix('ssm_beta'), cur), [1, heads, sequenceTokens, sequences]));
-  const state = stateOf(build, 's', width * headDim, layer);
-  const before = reshape(readStates(build, state), [headDim, headDim, heads, sequences]);
-  const unit = (a: Tensor) => scale(rmsNorm(a));
-  const fused = gatedDeltaNet([unit(q), unit(k), v, decay, beta, before]);
-  const after = view(fused, [headDim, headDim, heads, sequences]);
-  writeStates(build, after, state, [width * headDim, sequences]);
-
-  const out = reshape(cont(view(fused, [headDim, heads, sequenceTokens, sequences])), perToken);
+  const sources = [ofUnitLength(q), ofUnitLength(k), v, decay, beta] as const;
+  const out = reshape(cont(deltaNet(build, sources, { heads, dim: headDim }, layer)), perToken);
   const normed = norm(build, out, 'ssm_norm.weight', layer);
   const gate = block.fullRankGate ? mulMat(matrix('ssm_g'), cur) : behindRank('g');
   const gated = mul(normed, unary(reshape(gate, perToken)));

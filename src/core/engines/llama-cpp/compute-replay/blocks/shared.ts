@@ -1,25 +1,13 @@
 import type { Block, Mixer } from '../../../../../schema/model.js';
 import { RUNS } from '../../families.js';
 import { type Build, norm, put, weight } from '../build.js';
-import {
-  concat,
-  cont,
-  lightningIndexer,
-  mulMat,
-  permute,
-  reshape,
-  rmsNorm,
-  rope,
-  scale,
-  topOf,
-  view,
-} from '../ops.js';
+import { concat, cont, mulMat, permute, reshape, rmsNorm, rope, scale, view } from '../ops.js';
 import type { Size } from '../size.js';
 import type { Tensor } from '../tensor.js';
 import { mixHeads } from './attention.js';
 import { cache, storeRows, turnedBy } from './caches.js';
 import { type Compressor, compress } from './compressor.js';
-import { maskOfChosen } from './indexer.js';
+import { bestScored, maskOfChosen } from './indexer.js';
 
 type Shared = Extract<Block, { kind: 'shared' }>;
 type Indexer = Extract<Block, { kind: 'indexer' }>;
@@ -115,7 +103,7 @@ function entriesSeen(build: Build, block: Shared, sources: Sources, layer: numbe
 /** Numbers of the entries that an indexer over compressed keys of its own chooses: `build_lid_top_k`. */
 function chosenEntries(build: Build, indexer: Indexer, { cur, compressed }: Sources, layer: number): Tensor {
   const { heads, headDim } = indexer;
-  const { tokens, entries, streams, streamTokens, chosen } = build.sizes;
+  const { tokens, entries, streams, streamTokens } = build.sizes;
   const { index } = build.compressingInputs();
   const compressor: Compressor = {
     prefix: 'indexer_compressor',
@@ -133,11 +121,6 @@ function chosenEntries(build: Build, indexer: Indexer, { cur, compressed }: Sour
   ]);
   const q = turnedBy(index.turn, rope(asked, build.positions()));
   const weights = scale(mulMat(weight(build, 'indexer.proj.weight', layer), cur));
-  const scores = lightningIndexer(
-    view(q, [headDim, heads, streamTokens, streams]),
-    view(stored, [headDim, 1, entries, streams]),
-    view(weights, [heads, streamTokens, 1, streams]),
-    index.mask,
-  );
-  return cont(topOf(scores, chosen));
+  const perToken = view(weights, [heads, streamTokens, 1, streams]);
+  return bestScored(build, indexer, { q, stored, weights: perToken, mask: index.mask });
 }
