@@ -1,11 +1,11 @@
 import type { Expectations } from '../schema/check.js';
-import { ENGINES } from './engines/index.js';
 import { type Plan, type Prepared, plan, type Trial } from './plan.js';
 import { largestContextOf, type Question } from './resolve.js';
 import { type Candidate, moreCards } from './setups.js';
 import { largestContext } from './solve/context.js';
 import { largest } from './solve/largest.js';
-import { SMALLER_CACHE, withContext, withSequences, withSmallerCache } from './solve/variations.js';
+import { largestSequences } from './solve/sequences.js';
+import { SMALLER_CACHE, withContext, withSmallerCache } from './solve/variations.js';
 
 /** Something that a row asks for and does not get; the words are in `render/check-words.ts`. */
 export interface Problem {
@@ -129,17 +129,13 @@ function contextProblem({ prepared, question }: Trial, expected: Expectations): 
 function sequencesProblem({ prepared, question }: Trial, expected: Expectations): Capacity | undefined {
   const least = expected.sequences;
   if (least === undefined) return undefined;
-  const holds = (count: number): boolean =>
-    holdsAt({ prepared, question: withSequences(question, count) }, expected);
-  const most = largest(1, mostSequences(prepared, question), holds) ?? 0;
+  const holds = (asked: Question): boolean => holdsAt({ prepared, question: asked }, expected);
+  const most = largestSequences({ prepared, question }, 1, holds) ?? 0;
   return {
     most,
     problems: most < least ? [{ code: 'sequences-under', args: { most, least, by: least - most } }] : [],
   };
 }
-
-const mostSequences = ({ engineId }: Prepared, { request }: Question): number =>
-  ENGINES[engineId].mostSequences(request.options ?? {});
 
 function holdsAt({ prepared, question }: Trial, expected: Expectations): boolean {
   return memoryProblems(plan(prepared, question), question, expected).length === 0;
@@ -154,12 +150,7 @@ function holds(trial: Trial, expected: Expectations): boolean {
   if (tokens !== undefined && tokens > longest) return false;
   if (tokens !== undefined && !holdsAt({ prepared, question: withContext(question, tokens) }, expected))
     return false;
-  const { sequences } = expected;
-  if (sequences === undefined) return true;
-  return (
-    sequences <= mostSequences(prepared, question) &&
-    holdsAt({ prepared, question: withSequences(question, sequences) }, expected)
-  );
+  return (sequencesProblem(trial, expected)?.problems ?? []).length === 0;
 }
 
 /** What a row that does not hold could be instead. */

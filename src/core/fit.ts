@@ -5,6 +5,7 @@ import { type Candidate, moreCards } from './setups.js';
 import { largestContext } from './solve/context.js';
 import { holds, holdsFor, starts } from './solve/holds.js';
 import { largest } from './solve/largest.js';
+import { largestSequences } from './solve/sequences.js';
 import { withCacheType, withContext, withOption, withSequences } from './solve/variations.js';
 
 /** What an option changes, mildest first where nothing fits as asked. */
@@ -31,7 +32,7 @@ export interface FitOption {
 
 export interface Fit {
   readonly asked: Plan;
-  /** Every entry fits, and for a solved number one step more does not. */
+  /** Every entry fits, and for a solved number the next that the engine starts with does not. */
   readonly options: readonly FitOption[];
 }
 
@@ -83,9 +84,8 @@ function growth(input: FitInput, asked: Plan): Proposal[] {
       answer: plan(prepared, withContext(question, contextTokens)),
     });
   }
-  const { mostSequences } = ENGINES[prepared.engineId];
-  const sequences = largest(asked.request.sequences, mostSequences(asked.request.options), (count) =>
-    holdsFor(prepared, withSequences(question, count)),
+  const sequences = largestSequences(input.trial, asked.request.sequences, (more) =>
+    holdsFor(prepared, more),
   );
   if (sequences && sequences > asked.request.sequences) {
     found.push({

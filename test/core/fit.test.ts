@@ -91,6 +91,29 @@ test('no hardware with a limit is refused', async () => {
   });
 });
 
+test.each([
+  // A graph with a part for each sequence has room for so many.
+  ['minimax-m3', 'b300', 8, 11],
+  // Separate caches must divide the ubatch of 512 tokens.
+  ['kimi-linear-48b-a3b', 'rtx-4090', 2, 128],
+])('sequences that the engine refuses are passed over: %s', async (model, gpu, count, most) => {
+  const { options } = await fitModel(planner, { model, devices: [{ gpu, count }] });
+  expect(options.find(({ kind }) => kind === 'more-sequences')?.value).toBe(most);
+});
+
+test('every architecture that starts on a pair of cards has an answer', async () => {
+  const ids = new Map<string, string>();
+  for (const { id } of planner.catalog.models) ids.set((await planner.model(id)).architecture.type, id);
+  for (const id of ids.values()) {
+    const asked = { model: id, devices: [{ gpu: 'rtx-4090', count: 2 }], hostMemoryBytes: 256 * GIB };
+    const refusal = await fitModel(planner, asked).then(
+      () => undefined,
+      (error) => error.code,
+    );
+    expect([id, refusal]).toSatisfy(([, code]) => code === undefined || code === 'not-understood');
+  }
+});
+
 test('the catalogue on a card: what runs comes first, larger models before smaller, and all are named', async () => {
   const rows = await fitCatalogue(planner, { devices: [{ gpu: 'rtx-4090', count: 1 }] });
   const running = rows.filter(({ plan }) => plan);
