@@ -5,7 +5,14 @@ import type { PreparedModel } from '../../src/core/engines/llama-cpp/prepare.js'
 import { plan, type Trial } from '../../src/core/plan.js';
 import { InputError } from '../../src/errors.js';
 import { type Asker, createPlanner } from '../../src/planner.js';
-import { type Engine, type EngineModel, type Memory, openEngine, type Refusal } from './engine.js';
+import {
+  type Engine,
+  type EngineModel,
+  type Memory,
+  openEngine,
+  type Parts,
+  type Refusal,
+} from './engine.js';
 import { writeGguf } from './gguf.js';
 import { NotHere } from './llama-abi.js';
 import { metadataOf, tensorsOf } from './model-file.js';
@@ -13,11 +20,12 @@ import { currentFile, readOptions } from './options.js';
 import { randomFrom } from './random.js';
 import { type Case, failuresOf, isCompared, report } from './report.js';
 import {
-  type Choices,
   commandOf,
   contextSettingsOf,
+  drawPlacement,
   drawSetting,
   FLOAT_TYPES,
+  type Machine,
   requestOf,
 } from './settings.js';
 import { type Draw, type Share, sharesOfCatalog, sharesOfVariants } from './shares.js';
@@ -28,38 +36,57 @@ interface Round extends Draw {
 }
 
 async function compareShare(round: Round, share: Share): Promise<Case[]> {
-  const { planner, engine, options } = round;
+  const { planner, options } = round;
   const { model } = share;
   const asker = await planner.asker(model);
   const { forEngine } = asker({ model, quant: options.quant }).prepared;
   const file = join(options.folder, 'model.gguf');
-  const command = typed(share, `llmspec vram ${model} --cpu -q ${options.quant} --set no-repack=true`);
   writeGguf(file, metadataOf(forEngine), tensorsOf(forEngine));
+  // A placement is part of loading: on a card every setting has its own.
+  const loads = options.gpu === undefined ? 1 : share.settings;
+  const ofALoad = { ...share, settings: share.settings / loads };
+  return Array.from({ length: loads }, () => compareLoad(round, ofALoad, { asker, forEngine, file })).flat();
+}
+
+/** A model on our side, and its file. */
+interface Ours {
+  readonly asker: Asker;
+  readonly forEngine: PreparedModel;
+  readonly file: string;
+}
+
+function compareLoad(round: Round, share: Share, { asker, forEngine, file }: Ours): Case[] {
+  const { engine, options, random } = round;
+  const { model } = share;
+  const { quant, gpu } = options;
+  const hasExperts = forEngine.blocks.some(({ kind }) => kind === 'moe');
+  const placement = drawPlacement(random, gpu, { layers: forEngine.layersAll, hasExperts });
+  const command = typed(share, `llmspec vram ${model} --cpu -q ${quant} --set no-repack=true`);
   writeFileSync(currentFile(options.folder), command);
-  const loaded = engine.load(file);
-  const architecture = forEngine.architectureName;
+  const loaded = engine.load(file, placement);
   if ('refuses' in loaded) {
-    const request = { model, quant: options.quant, devices: [], options: { 'no-repack': true } };
-    return [{ architecture, command, ours: ourAnswer(asker(request)), theirs: loaded }];
+    const request = { model, quant, devices: [], options: { 'no-repack': true } };
+    const ours = ourAnswer(asker(request));
+    return [{ architecture: forEngine.architectureName, command, ours, theirs: loaded }];
   }
-  const cases = compareSettings(round, share, { asker, forEngine, loaded });
+  const cases = compareSettings(round, share, { asker, forEngine, loaded, machine: { gpu, placement } });
   loaded.free();
   return cases;
 }
 
 /** A model on both sides. */
-interface Sides {
-  readonly asker: Asker;
-  readonly forEngine: PreparedModel;
+interface Sides extends Omit<Ours, 'file'> {
   readonly loaded: EngineModel;
+  readonly machine: Machine;
 }
 
 /** Some settings are refused by both sides; a model that takes hardly any must not be drawn for without end. */
 const DRAWS_A_SETTING = 20;
 
-function compareSettings(round: Round, share: Share, { asker, forEngine, loaded }: Sides): Case[] {
+function compareSettings(round: Round, share: Share, sides: Sides): Case[] {
+  const { asker, forEngine, loaded, machine } = sides;
   const { random, options } = round;
-  const choices = choicesOf(round, share, forEngine);
+  const choices = { ...choicesOf(round, share, forEngine), machine };
   const cases: Case[] = [];
   const most = DRAWS_A_SETTING * share.settings;
   for (let draw = 0; draw < most && cases.filter(isCompared).length < share.settings; draw++) {
@@ -81,7 +108,7 @@ const isAssertion = (ours: Memory | Refusal): boolean =>
 /** As many as the engine takes. Recurrent state it allocates even where it only plans, so that it stays small here. */
 const MOST_SEQUENCES = { recurrent: 4, other: 256 };
 
-function choicesOf({ planner, options }: Round, { model }: Share, forEngine: PreparedModel): Choices {
+function choicesOf({ planner, options }: Round, { model }: Share, forEngine: PreparedModel) {
   const { caches, blocks } = forEngine;
   const { kvTypes } = planner.catalog.engine(planner.catalog.findEngine('llama.cpp')!);
   const isRecurrent = caches.some(({ part }) => part === 'recurrentState');
@@ -114,9 +141,16 @@ function typed({ model, spec }: Share, command: string): string {
 
 function ourAnswer(trial: Trial): Memory | Refusal {
   try {
-    const { parts } = plan(trial.prepared, trial.question).memory;
-    const bytes = (id: string) => parts.find((part) => part.id === id)?.bytes ?? 0;
-    return { weights: bytes('weights'), kvCache: bytes('kvCache'), compute: bytes('compute') };
+    const { devices } = plan(trial.prepared, trial.question).memory;
+    const partsOn = (id: string): Parts => {
+      const {
+        weights = 0,
+        kvCache = 0,
+        compute = 0,
+      } = devices.find((device) => device.id === id)?.parts ?? {};
+      return { weights, kvCache, compute };
+    };
+    return { card: partsOn('gpu0'), host: partsOn('host') };
   } catch (error) {
     if (!(error instanceof InputError) || error.code !== 'engine-refuses') throw error;
     return { refuses: String(error.args.words) };
@@ -127,7 +161,7 @@ const SECOND = 1000;
 
 async function main(): Promise<void> {
   const options = readOptions();
-  const engine = await openEngine();
+  const engine = await openEngine(options.library);
   const round: Round = { planner: createPlanner(), engine, random: randomFrom(options.seed), options };
   console.log(`llama.cpp ${engine.version}, weights in ${options.quant}, --seed ${options.seed}`);
   const catalog = await compareAll('models of the catalogue', round, await sharesOfCatalog(round));

@@ -27,11 +27,28 @@ export interface ContextSettings
 const FLASH_ATTENTION = { auto: -1, off: 0, on: 1 };
 export type FlashAttention = keyof typeof FLASH_ATTENTION;
 
-/** Bytes that the engine plans, over all its buffers. */
-export interface Memory {
+/** What of a model and its context is not on the card. */
+export interface Placement {
+  /** Layers on the card, from the last; the output counts as one. */
+  readonly gpuLayers: number;
+  /** Routed experts of so many layers, from the first, stay in host memory. */
+  readonly hostExperts: number;
+  readonly kvOnHost: boolean;
+  /** The card does not compute with weights that lie on the host. */
+  readonly opsOnHost: boolean;
+}
+
+/** Bytes of the parts that the engine plans. */
+export interface Parts {
   readonly weights: number;
   readonly kvCache: number;
   readonly compute: number;
+}
+
+/** Bytes that the engine plans on the card and on the host. */
+export interface Memory {
+  readonly card: Parts;
+  readonly host: Parts;
 }
 
 /** The words of who does not plan a setting. */
@@ -47,19 +64,18 @@ export interface EngineModel {
 export interface Engine {
   readonly version: string;
   /** @returns what it says where it does not take the file: a tensor is missing, is one too many or misshapen */
-  load(path: string): EngineModel | Refusal;
+  load(path: string, placement: Placement): EngineModel | Refusal;
 }
 
 const LEVEL_ERROR = 4;
 
 /**
- * The llama.cpp that node-llama-cpp ships for this machine.
+ * The llama.cpp of a folder, or the one that node-llama-cpp ships for this machine.
  *
  * @throws NotHere where it is not installed or does not load
- * @example (await openEngine()).load('/tmp/llama-3.1-8b.gguf')
+ * @example (await openEngine()).load('/tmp/llama-3.1-8b.gguf', ON_PROCESSOR)
  */
-export async function openEngine(): Promise<Engine> {
-  const folder = folderOfLibrary();
+export async function openEngine(folder = folderOfLibrary()): Promise<Engine> {
   const errors: string[] = [];
   const log: Log = (level, text) => {
     if (level === LEVEL_ERROR) errors.push(text.trim());
@@ -69,15 +85,14 @@ export async function openEngine(): Promise<Engine> {
     const said = errors.splice(0).join(' · ');
     return handle ? use(handle) : { refuses: said || 'no reason given' };
   };
-  const plan = (model: Handle, settings: ContextSettings): Memory | Refusal =>
-    orRefusal(library.newContext(model, contextParams(library, settings)), (context) =>
-      memoryOf(library, context),
-    );
   return {
     version: library.version,
-    load: (path) =>
-      orRefusal(library.loadModel(path, modelParams(library)), (model) => ({
-        plan: (settings) => plan(model, settings),
+    load: (path, placement) =>
+      orRefusal(library.loadModel(path, modelParams(library, placement)), (model) => ({
+        plan: (settings) =>
+          orRefusal(library.newContext(model, contextParams(library, settings, placement)), (context) =>
+            memoryOf(library, context),
+          ),
         free: () => library.freeModel(model),
       })),
   };
@@ -92,27 +107,39 @@ function folderOfLibrary(): string {
   }
 }
 
-function modelParams(library: Library) {
+function modelParams(library: Library, { gpuLayers, hostExperts }: Placement) {
   return {
     ...library.modelDefaults(),
-    n_gpu_layers: 0,
+    n_gpu_layers: gpuLayers,
     load_mode: 0,
     // Weights keep the layout of the file (`--no-repack`), and nothing is read or allocated.
     use_extra_bufts: false,
     no_alloc: true,
+    ...(hostExperts > 0 && { tensor_buft_overrides: library.onHost(expertsOf(hostExperts)) }),
   };
 }
+
+/** `common/common.h:LLM_FFN_EXPS_REGEX` of the first layers, as `--n-cpu-moe` writes it. */
+const expertsOf = (layers: number): string[] =>
+  Array.from({ length: layers }, (_, layer) => `blk\\.${layer}\\.ffn_(up|down|gate|gate_up)_(ch|)exps`);
 
 /** What a context takes, its model included; the context is gone afterwards. */
 function memoryOf(library: Library, context: Handle): Memory {
   const buffers = library.memoryOf(context);
   library.freeContext(context);
-  const sum = (part: keyof (typeof buffers)[number]) =>
-    buffers.reduce((bytes, buffer) => bytes + buffer[part], 0);
-  return { weights: sum('model'), kvCache: sum('context'), compute: sum('compute') };
+  const partsOf = (isHost: boolean): Parts => {
+    const sum = (part: 'model' | 'context' | 'compute') =>
+      buffers.reduce((bytes, buffer) => bytes + (buffer.isHost === isHost ? buffer[part] : 0), 0);
+    return { weights: sum('model'), kvCache: sum('context'), compute: sum('compute') };
+  };
+  return { card: partsOf(false), host: partsOf(true) };
 }
 
-function contextParams(library: Library, settings: ContextSettings): ContextParams {
+function contextParams(
+  library: Library,
+  settings: ContextSettings,
+  { kvOnHost, opsOnHost }: Placement,
+): ContextParams {
   const { flashAttention, kvTypeK, kvTypeV, ...same } = settings;
   return {
     ...library.contextDefaults(),
@@ -120,5 +147,7 @@ function contextParams(library: Library, settings: ContextSettings): ContextPara
     flash_attn_type: FLASH_ATTENTION[flashAttention],
     type_k: GGML_TYPE_IDS[kvTypeK],
     type_v: GGML_TYPE_IDS[kvTypeV],
+    offload_kqv: !kvOnHost,
+    op_offload: !opsOnHost,
   };
 }

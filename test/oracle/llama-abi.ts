@@ -1,4 +1,5 @@
 // The C interface of llama.cpp v0.5.0, as far as the oracle calls it: `include/llama.h`, `ggml/include/ggml-backend.h`.
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** `include/llama.h:llama_model_params`, field by field. */
@@ -86,10 +87,13 @@ export interface Library {
   freeContext(context: Handle): void;
   /** Bytes of model, context and compute in every buffer of a context. */
   memoryOf(context: Handle): BufferMemory[];
+  /** Tensors that a pattern finds stay in host memory: a value for `tensor_buft_overrides`, good until the process ends. */
+  onHost(patterns: readonly string[]): unknown;
 }
 
 /** `src/llama-ext.h:llama_memory_breakdown_data`. */
 export interface BufferMemory {
+  readonly isHost: boolean;
   readonly model: number;
   readonly context: number;
   readonly compute: number;
@@ -98,39 +102,53 @@ export interface BufferMemory {
 /** There is no llama.cpp on this machine. */
 export class NotHere extends Error {}
 
+/** Builds for cards have their name in those of their files: `libllama.cuda.v0.5.0.so`. */
+const nameOf = (folder: string, library: string): string =>
+  readdirSync(folder).find((name) => name.startsWith(`lib${library}.`) && name.endsWith('.v0.5.0.so')) ??
+  `lib${library}.v0.5.0.so`;
+
 async function loadLibraries(folder: string) {
   try {
     const { default: koffi } = await import('koffi');
-    const load = (name: string) => koffi.load(join(folder, `lib${name}.v0.5.0.so`));
-    return { koffi, base: load('ggml'), llama: load('llama') };
+    const load = (name: string) => koffi.load(join(folder, name));
+    return {
+      koffi,
+      base: load('libggml-base.so'),
+      ggml: load(nameOf(folder, 'ggml')),
+      llama: load(nameOf(folder, 'llama')),
+    };
   } catch (error) {
     throw new NotHere(`llama.cpp does not load on this machine: ${(error as Error).message}`);
   }
 }
 
 /**
- * The library in a folder, with its CPU backend loaded.
+ * The library in a folder, with the backends beside it loaded.
  *
  * @throws NotHere where this machine cannot load it
  */
 export async function openLibrary(folder: string, log: Log): Promise<Library> {
-  const { koffi, base, llama } = await loadLibraries(folder);
+  const { koffi, base, ggml, llama } = await loadLibraries(folder);
   const modelParams = koffi.struct('llama_model_params', MODEL_PARAMS);
   const contextParams = koffi.struct('llama_context_params', CONTEXT_PARAMS);
   const logCallback = koffi.proto('void llama_log(int level, const char *text, void *data)');
+
+  const override = koffi.struct('llama_model_tensor_buft_override', { pattern: 'str', buft: 'void *' });
 
   const setLog = llama.func('llama_log_set', 'void', [koffi.pointer(logCallback), 'void *']);
   setLog(
     koffi.register((level: number, text: string) => log(level, text), koffi.pointer(logCallback)),
     null,
   );
-  base.func('ggml_backend_load_all_from_path', 'void', ['str'])(folder);
+  ggml.func('ggml_backend_load_all_from_path', 'void', ['str'])(folder);
   llama.func('llama_backend_init', 'void', [])();
 
   const breakdown = llama.func('_Z26llama_get_memory_breakdownPK13llama_context', 'void *', [
     'void *',
     'void *',
   ]);
+  const isHost = base.func('ggml_backend_buft_is_host', 'bool', ['void *']);
+  const cpuBuffers = base.func('ggml_backend_cpu_buffer_type', 'void *', [])();
   return {
     version: llama.func('llama_version', 'str', [])(),
     modelDefaults: llama.func('llama_model_default_params', modelParams, []),
@@ -142,7 +160,17 @@ export async function openLibrary(folder: string, log: Log): Promise<Library> {
     memoryOf: (context) => {
       const map = Buffer.alloc(MAP_BYTES);
       breakdown(map, context);
-      return entriesOf(map, (address, bytes) => Buffer.from(koffi.view(address, bytes)));
+      const entries = entriesOf(map, (address, bytes) => Buffer.from(koffi.view(address, bytes)));
+      return entries.map(({ bufferType, ...bytes }) => ({ ...bytes, isHost: isHost(bufferType) }));
+    },
+    onHost: (patterns) => {
+      const entries = [
+        ...patterns.map((pattern) => ({ pattern, buft: cpuBuffers })),
+        { pattern: null, buft: null },
+      ];
+      const list = koffi.alloc(override, entries.length);
+      koffi.encode(list, koffi.array(override, entries.length), entries);
+      return list;
     },
   };
 }
@@ -152,17 +180,24 @@ const MAP_BYTES = 48;
 const ROOT = 16;
 
 /** A node of its tree: colour, parent, left, right, then the key and the three sizes. */
-const NODE = { left: 16, right: 24, model: 40, context: 48, compute: 56, bytes: 64 };
+const NODE = { left: 16, right: 24, key: 32, model: 40, context: 48, compute: 56, bytes: 64 };
 
-/** The values of the map that `llama_get_memory_breakdown` returns: buffer type to sizes. */
-function entriesOf(map: Buffer, read: (address: bigint, bytes: number) => Buffer): BufferMemory[] {
-  const visit = (address: bigint): BufferMemory[] => {
+type Entry = Omit<BufferMemory, 'isHost'> & { readonly bufferType: bigint };
+
+/** The entries of the map that `llama_get_memory_breakdown` returns: buffer type to sizes. */
+function entriesOf(map: Buffer, read: (address: bigint, bytes: number) => Buffer): Entry[] {
+  const visit = (address: bigint): Entry[] => {
     if (address === 0n) return [];
     const node = read(address, NODE.bytes);
     const size = (offset: number) => Number(node.readBigUInt64LE(offset));
     return [
       ...visit(node.readBigUInt64LE(NODE.left)),
-      { model: size(NODE.model), context: size(NODE.context), compute: size(NODE.compute) },
+      {
+        bufferType: node.readBigUInt64LE(NODE.key),
+        model: size(NODE.model),
+        context: size(NODE.context),
+        compute: size(NODE.compute),
+      },
       ...visit(node.readBigUInt64LE(NODE.right)),
     ];
   };

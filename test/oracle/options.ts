@@ -10,6 +10,10 @@ export interface Options {
   readonly quant: string;
   /** Models to compare, by name or file; all of the catalogue where empty. */
   readonly models: readonly string[];
+  /** Card of this machine, as the catalogue names it; none: the processor alone. */
+  readonly gpu: string | undefined;
+  /** Folder with llama.cpp's libraries, in place of those that are installed. */
+  readonly library: string | undefined;
   /** Where files are written. */
   readonly folder: string;
 }
@@ -23,6 +27,8 @@ export function readOptions(): Options {
       variants: { type: 'string', default: '150' },
       quant: { type: 'string', default: 'F16' },
       model: { type: 'string', multiple: true, default: [] },
+      gpu: { type: 'string' },
+      library: { type: 'string' },
       folder: { type: 'string', default: '' },
     },
   });
@@ -32,6 +38,8 @@ export function readOptions(): Options {
     variants: Number(values.variants),
     quant: values.quant,
     models: values.model,
+    gpu: values.gpu,
+    library: values.library,
     folder: values.folder,
   };
 }

@@ -1,4 +1,4 @@
-import type { Memory, Refusal } from './engine.js';
+import type { Memory, Parts, Refusal } from './engine.js';
 
 /** One setting with both answers. */
 export interface Case {
@@ -21,8 +21,11 @@ const MOST_ERROR = 0.01;
 /** The largest error of a part as a share of the engine's figure; infinite where one side alone refuses. */
 function errorOf({ ours, theirs }: Case): number {
   if ('refuses' in ours || 'refuses' in theirs) return Number.POSITIVE_INFINITY;
-  return Math.max(...PARTS.map((part) => Math.abs(ours[part] - theirs[part]) / (theirs[part] || 1)));
+  return Math.max(errorOfParts(ours.card, theirs.card), errorOfParts(ours.host, theirs.host));
 }
+
+const errorOfParts = (ours: Parts, theirs: Parts): number =>
+  Math.max(...PARTS.map((part) => Math.abs(ours[part] - theirs[part]) / (theirs[part] || 1)));
 
 /** Prints every difference as a command with both answers, then a line for each architecture. */
 export function report(title: string, cases: readonly Case[]): void {
@@ -43,7 +46,9 @@ function printDifference({ command, ours, theirs }: Case): void {
 const figures = (answer: Memory | Refusal): string =>
   'refuses' in answer
     ? `refuses: ${answer.refuses}`
-    : PARTS.map((part) => `${part} ${answer[part]}`).join(', ');
+    : `card ${figuresOf(answer.card)}; host ${figuresOf(answer.host)}`;
+
+const figuresOf = (parts: Parts): string => PARTS.map((part) => `${part} ${parts[part]}`).join(', ');
 
 function printLine(name: string, cases: readonly Case[]): void {
   const { settings, exact, worst } = summary(cases);

@@ -1,7 +1,7 @@
 // A setting drawn at random: as a request, as a command to type, and as parameters of llama.cpp.
 import type { GgmlType } from '../../src/core/quant/ggml-types.js';
 import type { Request } from '../../src/index.js';
-import type { ContextSettings, FlashAttention } from './engine.js';
+import type { ContextSettings, FlashAttention, Placement } from './engine.js';
 import type { Random } from './random.js';
 
 export interface Setting {
@@ -19,6 +19,14 @@ export interface Setting {
   readonly kvTypeV: string;
   readonly swaFull: boolean;
   readonly program: 'server' | 'cli';
+  readonly machine: Machine;
+}
+
+/** Where a setting runs. */
+export interface Machine {
+  /** A card of the catalogue; none: the processor alone. */
+  readonly gpu: string | undefined;
+  readonly placement: Placement;
 }
 
 /** What is drawn from, of one model. */
@@ -29,6 +37,7 @@ export interface Choices {
   readonly kvTypes: readonly string[];
   /** The engine allocates recurrent state even when it only plans. */
   readonly mostSequences: number;
+  readonly machine: Machine;
 }
 
 const AUTO_SLOTS = 4;
@@ -42,7 +51,8 @@ export const FLOAT_TYPES = ['f32', 'f16', 'bf16'];
  *
  * @example commandOf(drawSetting(randomFrom(7), choices)) // 'llmspec vram llama-3.1-8b --cpu -q F16 …'
  */
-export function drawSetting(random: Random, { model, quant, kvTypes, mostSequences }: Choices): Setting {
+export function drawSetting(random: Random, choices: Choices): Setting {
+  const { model, quant, kvTypes, mostSequences, machine } = choices;
   const sequences = drawSequences(random, mostSequences);
   const slots = slotsOf(sequences);
   const flashAttention = random.pick<FlashAttention>(['auto', 'on', 'off']);
@@ -60,6 +70,25 @@ export function drawSetting(random: Random, { model, quant, kvTypes, mostSequenc
     kvTypeV: drawValueType(random, { kvTypes, kvTypeK, flashAttention }),
     swaFull: random.chance(0.25),
     program: random.pick(['server', 'cli']),
+    machine,
+  };
+}
+
+/** Everything on the processor. */
+const ON_PROCESSOR: Placement = { gpuLayers: 0, hostExperts: 0, kvOnHost: false, opsOnHost: false };
+
+/** Where a model lies: all of it on the card as often as parts of it on the host. */
+export function drawPlacement(
+  random: Random,
+  gpu: string | undefined,
+  { layers, hasExperts }: { readonly layers: number; readonly hasExperts: boolean },
+): Placement {
+  if (gpu === undefined) return ON_PROCESSOR;
+  return {
+    gpuLayers: random.chance(0.6) ? layers + 1 : random.whole(0, layers),
+    hostExperts: hasExperts && random.chance(0.4) ? random.whole(1, layers) : 0,
+    kvOnHost: random.chance(0.15),
+    opsOnHost: random.chance(0.15),
   };
 }
 
@@ -100,10 +129,11 @@ const slotsOf = (sequences: number | 'auto'): number => (sequences === 'auto' ? 
 /** The setting as llmspec is asked. Weights keep their layout: how a processor repacks them is its own affair. */
 export function requestOf(setting: Setting): Request {
   const { context, sequences } = setting;
+  const { gpu, placement } = setting.machine;
   return {
     model: setting.model,
     quant: setting.quant,
-    devices: [],
+    devices: gpu === undefined ? [] : [{ gpu, count: 1 }],
     ...(context.of === 'sequence' && { contextTokens: context.tokens }),
     ...(sequences !== 'auto' && { sequences }),
     kvTypeK: setting.kvTypeK,
@@ -119,9 +149,17 @@ export function requestOf(setting: Setting): Request {
       'swa-full': setting.swaFull,
       program: setting.program,
       'no-repack': true,
+      ...(gpu !== undefined && optionsOf(placement)),
     },
   };
 }
+
+const optionsOf = ({ gpuLayers, hostExperts, kvOnHost, opsOnHost }: Placement) => ({
+  'n-gpu-layers': gpuLayers,
+  ...(hostExperts > 0 && { 'n-cpu-moe': hostExperts }),
+  ...(kvOnHost && { 'no-kv-offload': true }),
+  ...(opsOnHost && { 'no-op-offload': true }),
+});
 
 /**
  * The same question to type.
@@ -130,8 +168,9 @@ export function requestOf(setting: Setting): Request {
  */
 export function commandOf(setting: Setting): string {
   const { model, quant, contextTokens, sequences, kvTypeK, kvTypeV, options } = requestOf(setting);
+  const { gpu } = setting.machine;
   const flags = [
-    `llmspec vram ${model} --cpu -q ${quant}`,
+    `llmspec vram ${model} ${gpu === undefined ? '--cpu' : `--gpu ${gpu}`} -q ${quant}`,
     contextTokens === undefined ? '' : `-c ${contextTokens}`,
     sequences === undefined ? '' : `-n ${sequences}`,
     `--kv-k ${kvTypeK} --kv-v ${kvTypeV} --allow-context-overflow`,
